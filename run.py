@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Set up a private environment in .venv and run marginkit in it. Needs nothing but python3.
+
+python3 run.py test [PYTEST OPTIONS]   every test
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+
+
+def call(*words: object) -> int:
+    """Exit code of a command run in the project's folder."""
+    return subprocess.call([str(word) for word in words], cwd=ROOT)
+
+
+def set_up() -> int:
+    """Make .venv, bring uv into it, and install marginkit with its development tools."""
+    if not (BIN / "python").exists() and call(sys.executable, "-m", "venv", VENV):
+        return 1
+    if call(BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"):
+        return 1
+    return call(BIN / "uv", "pip", "install", "-q", "--python", BIN / "python", "--group", "dev", "-e", ".[all]")
+
+
+def main(words: list[str]) -> int:
+    """Run one of the commands of the README."""
+    if not words or words[0] != "test":
+        print(__doc__)
+        return 2
+    if set_up():
+        print("run.py: the environment could not be set up (see the message above)", file=sys.stderr)
+        return 1
+    return call(BIN / "python", "-m", "pytest", "-rs", *words[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
