@@ -75,9 +75,7 @@ class MarginError(ValueError):
         return _rebuild, (type(self), self.code, self.what, self.cause, self.remedy, self.file)
 
 
-def _rebuild(
-    kind: type[MarginError], code: str, what: str, cause: str, remedy: str, file: str | None
-) -> MarginError:
+def _rebuild(kind: type[MarginError], code: str, what: str, cause: str, remedy: str, file: str | None) -> MarginError:
     return kind(code, what, cause=cause, remedy=remedy, file=file)
 
 

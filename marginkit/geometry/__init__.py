@@ -1,0 +1,1 @@
+"""Exact distances between closed pixels, faces, contours and polygons. Indices in, millimetres out."""

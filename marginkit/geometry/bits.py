@@ -1,0 +1,189 @@
+"""Where a binary mask changes: boundary vertices, faces and runs, found on packed bits.
+
+A mask is read as a table of rows: its last axis runs along a row, all others count rows. Rows are packed
+into 64-bit words strip by strip, so that every question below touches one bit, not one byte, per pixel,
+and no copy of the mask is made.
+
+The surprising thing: a *vertex* is a corner of pixels. Vertex ``(i, j)`` is the corner that pixels
+``(i-1, j-1)``, ``(i-1, j)``, ``(i, j-1)`` and ``(i, j)`` share: it lies at index ``(i - 1/2, j - 1/2)``,
+and a mask of shape ``(h, w)`` has ``(h+1, w+1)`` of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bools: TypeAlias = NDArray[np.bool_]
+Ints: TypeAlias = NDArray[np.int64]
+Words: TypeAlias = NDArray[np.uint64]
+
+STRIP_BYTES = 1 << 20  # of mask per strip: its words and temporaries stay in the cache
+_ONE = np.uint64(1)
+_TOP = np.uint64(63)
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A binary mask as bits.
+
+    words : (rows, words a row) uint64; bit k of word j is pixel 64*j + k. At least one zero bit closes each row.
+    shape : of the mask, in pixels.
+    """
+
+    words: Words
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of pixels in the mask."""
+        return int(np.bitwise_count(self.words).sum(dtype=np.int64))
+
+
+def pack(mask: Bools, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
+    """The mask, 64 pixels a word. Any array that gives rows when sliced will do; it is read strip by strip.
+
+    >>> pack(np.array([[True, False, True]])).words
+    array([[5]], dtype=uint64)
+    """
+    *rows_shape, width = mask.shape
+    rows = int(np.prod(rows_shape, dtype=np.int64))
+    words = np.zeros((rows, width // 64 + 1), np.uint64)
+    flat = words.view(np.uint8)
+    lines = max(1, strip_bytes // max(1, int(np.prod(mask.shape[1:], dtype=np.int64))))
+    row_size = int(np.prod(mask.shape[1:-1], dtype=np.int64))
+    for first in range(0, mask.shape[0], lines):
+        strip = np.asarray(mask[first : first + lines])
+        if strip.dtype != np.bool_:
+            raise TypeError(f"mask: wanted booleans, got {strip.dtype}")
+        packed = np.packbits(strip.reshape(-1, width), axis=1, bitorder="little")
+        at = first * row_size
+        flat[at : at + packed.shape[0], : packed.shape[1]] = packed
+    return PackedMask(words.view("<u8").astype(np.uint64, copy=False), tuple(int(n) for n in mask.shape))
+
+
+def unpacked_positions(words: Words) -> tuple[Ints, Ints]:
+    """Row and bit position of every set bit of (rows, words) uint64, in row-major order."""
+    row, word = np.nonzero(words)
+    bits = np.unpackbits(words[row, word].astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+    which, bit = np.nonzero(bits)
+    return row[which].astype(np.int64), word[which].astype(np.int64) * 64 + bit
+
+
+def shifted(words: Words) -> Words:
+    """Each row moved one pixel to the right: bit k is what pixel k-1 was."""
+    out = words << _ONE
+    out[:, 1:] |= words[:, :-1] >> _TOP
+    return out
+
+
+def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
+    """For each face row across ``axis``: the mask rows before and behind it, -1 outside the mask."""
+    grid = np.arange(int(np.prod(shape[:-1], dtype=np.int64)), dtype=np.int64).reshape(shape[:-1])
+    pad = [(0, 0)] * grid.ndim
+    pad[axis] = (1, 0)
+    before = np.pad(grid, pad, constant_values=-1)
+    pad[axis] = (0, 1)
+    behind = np.pad(grid, pad, constant_values=-1)
+    return before.ravel(), behind.ravel()
+
+
+def _take(words: Words, rows: Ints) -> Words:
+    """Rows of words; all zero where the row is -1."""
+    out = words[np.maximum(rows, 0)]
+    out[rows < 0] = 0
+    return out
+
+
+def _strips(total: int, words_a_row: int) -> list[slice]:
+    step = max(1, STRIP_BYTES // (8 * words_a_row))
+    return [slice(first, min(first + step, total)) for first in range(0, total, step)]
+
+
+def boundary_vertices(mask: PackedMask) -> Ints:
+    """Vertices on the boundary of the mask: (n, ndim) int64, in row-major order.
+
+    Those whose surrounding pixels are not all alike; outside the array nothing is set.
+
+    >>> boundary_vertices(pack(np.array([[True]]))).tolist()
+    [[0, 0], [0, 1], [1, 0], [1, 1]]
+    """
+    lattice = tuple(n + 1 for n in mask.shape[:-1])
+    corners = np.indices(lattice).reshape(len(lattice), -1)
+    row_shape = np.array(mask.shape[:-1])[:, None]
+    found: list[Ints] = []
+    for part in _strips(corners.shape[1], mask.words.shape[1]):
+        here = corners[:, part]
+        some: Words | None = None
+        every: Words | None = None
+        for step in product((0, 1), repeat=len(lattice)):
+            pixel = here - np.array(step)[:, None]
+            inside = ((pixel >= 0) & (pixel < row_shape)).all(axis=0)
+            index = np.ravel_multi_index(tuple(np.clip(pixel, 0, row_shape - 1)), mask.shape[:-1])
+            words = _take(mask.words, np.where(inside, index, -1))
+            before = shifted(words)
+            some = words | before if some is None else some | words | before
+            every = words & before if every is None else every & words & before
+        assert some is not None
+        assert every is not None
+        row, column = unpacked_positions(some & ~every)
+        found.append(np.concatenate([here[:, row], column[None]]).T)
+    return np.concatenate(found).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces across one axis, between a pixel of the mask and one outside it.
+
+    axis : the axis that the faces are perpendicular to.
+    vertex : (n, ndim) int64, the corner of each face with the smallest indices.
+    inside : (n, ndim) int64, the pixel of the mask; the other one is a step along ``axis`` away.
+    """
+
+    axis: int
+    vertex: Ints
+    inside: Ints
+
+    @property
+    def outside(self) -> Ints:
+        """(n, ndim) the pixel outside the mask; it may lie outside the array."""
+        out = self.inside.copy()
+        out[:, self.axis] += np.where(self.inside[:, self.axis] == self.vertex[:, self.axis], -1, 1)
+        return out
+
+
+def faces(mask: PackedMask) -> list[Faces]:
+    """Every face of the mask, one entry an axis.
+
+    >>> [f.vertex.tolist() for f in faces(pack(np.array([[True]])))]
+    [[[0, 0], [1, 0]], [[0, 0], [0, 1]]]
+    """
+    return [_across(mask, axis) for axis in range(len(mask.shape))]
+
+
+def _across(mask: PackedMask, axis: int) -> Faces:
+    ndim = len(mask.shape)
+    along_rows = axis == ndim - 1
+    lattice = tuple(n + (i == axis) for i, n in enumerate(mask.shape[:-1]))
+    if along_rows:
+        before_rows = behind_rows = np.arange(mask.words.shape[0], dtype=np.int64)
+    else:
+        before_rows, behind_rows = _row_pairs(mask.shape, axis)
+    vertices: list[Ints] = []
+    insides: list[Ints] = []
+    for part in _strips(len(before_rows), mask.words.shape[1]):
+        behind = _take(mask.words, behind_rows[part])
+        before = shifted(behind) if along_rows else _take(mask.words, before_rows[part])
+        row, column = unpacked_positions(before ^ behind)
+        word = behind[row, column // 64]
+        is_behind = (word >> (column % 64).astype(np.uint64)) & _ONE
+        vertex = np.stack([*np.unravel_index(row + part.start, lattice), column], axis=1).astype(np.int64)
+        inside = vertex.copy()
+        inside[:, axis] -= 1 - is_behind.astype(np.int64)
+        vertices.append(vertex)
+        insides.append(inside)
+    return Faces(axis, np.concatenate(vertices), np.concatenate(insides))
