@@ -56,6 +56,10 @@ class Nearest:
     tumor_px: Floats
     focus: Ints
 
+    def take(self, which: Bools | Ints) -> Nearest:
+        """The same for some of the bits."""
+        return Nearest(self.distance_mm[which], self.edge_px[which], self.tumor_px[which], self.focus[which])
+
 
 @dataclass(frozen=True)
 class Closest:
