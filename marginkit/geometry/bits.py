@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,19 @@ class PackedMask:
         return int(np.bitwise_count(self.words).sum(dtype=np.int64))
 
 
-def pack(mask: Bools, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
-    """The mask, 64 pixels a word. Any array that gives rows when sliced will do; it is read strip by strip.
+class Rows(Protocol):
+    """What can be packed: an array, or anything that makes its rows when sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole."""
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Some of its rows, as an array."""
+
+
+def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
+    """The mask, 64 pixels a word; read strip by strip.
 
     >>> pack(np.array([[True, False, True]])).words
     array([[5]], dtype=uint64)

@@ -2,7 +2,7 @@
 
 A *scene* holds one tumor and one specimen. It cuts the specimen's outline into *bits* (a pixel face, a
 contour segment, a piece of a polygon's side, a triangle), gives each bit a default class, and answers
-distance questions for any selection of bits. ``marginkit.measure`` asks; it never looks inside.
+distance questions for any selection of bits. ``marginkit.measuring`` asks; it never looks inside.
 
 The surprising thing: points are given in *index units* of the scene's own grid (pixel centres are
 integers, array order); millimetres are index units times the spacing. Polygons, which arrive in (x, y) on
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,10 +118,14 @@ class Scene(Protocol):
         """mm² in 2-D, mm³ in 3-D."""
 
     @property
+    def pixel_diagonal_mm(self) -> float:
+        """g of the digitisation interval; 0 where nothing is made of pixels."""
+
+    @property
     def tumor_meets_frame(self) -> bool:
         """Whether tumor reaches a bit of class frame."""
 
-    def in_region(self, region: object) -> Bools:
+    def in_region(self, region: Any) -> Bools:
         """For each bit of the outline whether it lies in ``region`` (a mask on the scene's grid or a polygon)."""
 
     def nearest(self, selected: Bools) -> Nearest:

@@ -42,13 +42,15 @@ def _middles(start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> Floats:
     at = np.unique(np.clip(np.concatenate(cuts), 0, 1))
     kept = np.diff(at) > 1e-12
     middle = ((at[:-1] + at[1:]) / 2)[kept][:, None]
-    return start + middle * (end - start)
+    middles: Floats = start + middle * (end - start)
+    return middles
 
 
 def pixels_held(mask: PackedMask, pixel: Ints) -> Bools:
     """Whether each pixel of (n, ndim) is in the mask; outside the array it is not."""
-    inside: Bools = ((pixel >= 0) & (pixel < np.array(mask.shape))).all(axis=1)
+    inside: Bools = np.all((pixel >= 0) & (pixel < np.array(mask.shape)), axis=1)
     kept = np.where(inside[:, None], pixel, 0)
     row = np.ravel_multi_index(tuple(kept[:, :-1].T), mask.shape[:-1])
     word = mask.words[row, kept[:, -1] // 64]
-    return inside & ((word >> (kept[:, -1] % 64).astype(np.uint64)) & np.uint64(1)).astype(bool)
+    held: Bools = inside & ((word >> (kept[:, -1] % 64).astype(np.uint64)) & np.uint64(1)).astype(bool)
+    return held

@@ -1,0 +1,127 @@
+"""The tumor's side of a lattice scene: its foci, and the corners of its boundary pixels by focus and piece."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from marginkit.geometry import bits, linked
+from marginkit.geometry.lattice import Lattice
+from marginkit.geometry.runs import Components, components
+from marginkit.geometry.scene import Floats, FociTable, Ints
+from marginkit.geometry.sight import pixels_held
+
+
+def run_sizes(runs: Components, lattice: Lattice) -> Floats:
+    """(runs,) area in mm² (volume in mm³) of each run."""
+    if lattice.regular:
+        return (runs.stop - runs.start).astype(np.float64) * np.prod(lattice.spacing_mm)
+    lines = lattice.ticks[-1] * lattice.spacing_mm[-1]
+    size: Floats = lines[runs.stop] - lines[runs.start]
+    for axis, index in enumerate(np.unravel_index(runs.row, runs.shape[:-1])):
+        size = size * lattice.widths_mm[axis][index]
+    return size
+
+
+@dataclass(frozen=True)
+class LatticeTumor:
+    """The tumor inside the specimen.
+
+    mask : tumor and specimen. pieces : of the specimen. pixel_mm : size of the tumor's own pixels.
+    """
+
+    mask: bits.PackedMask
+    pieces: Components
+    lattice: Lattice
+    pixel_mm: Floats
+    link_mm: float
+
+    @cached_property
+    def parts(self) -> Components:
+        """Connected components, before linking."""
+        return components(self.mask, corners=True)
+
+    @cached_property
+    def vertices(self) -> Ints:
+        """(n, ndim) corners on the boundary, in array order."""
+        return bits.boundary_vertices(self.mask)
+
+    @cached_property
+    def points_px(self) -> Floats:
+        """(n, ndim) the same in index units."""
+        return self.lattice.corner_px(self.vertices)
+
+    @cached_property
+    def _part(self) -> Ints:
+        """(n,) component of each vertex; all tumor pixels around a vertex are of the same one."""
+        if self.parts.count == 1:
+            return np.zeros(len(self.vertices), np.int64)
+        pixel = np.full(self.vertices.shape, -1, np.int64)
+        todo = np.arange(len(pixel))
+        for step in product((1, 0), repeat=self.lattice.ndim):
+            here = self.vertices[todo] - np.array(step)
+            held = pixels_held(self.mask, here)
+            pixel[todo[held]] = here[held]
+            todo = todo[~held]
+        return self.parts.at(pixel)
+
+    @cached_property
+    def _piece_of_part(self) -> Ints:
+        first = np.unique(self.parts.label, return_index=True)[1]
+        index = np.unravel_index(self.parts.row[first], self.parts.shape[:-1])
+        return self.pieces.at(np.stack([*index, self.parts.start[first]], axis=1))
+
+    @cached_property
+    def _focus_of_part(self) -> Ints:
+        if self.link_mm <= 0 or self.parts.count < 2:
+            return np.arange(self.parts.count)
+        points_mm = self.points_px * self.lattice.spacing_mm
+        return linked.groups(points_mm, self._part, self._piece_of_part, self.link_mm)
+
+    @cached_property
+    def focus(self) -> Ints:
+        """(n,) focus that owns each vertex."""
+        focus: Ints = self._focus_of_part[self._part]
+        return focus
+
+    @cached_property
+    def foci(self) -> FociTable:
+        """The foci, by first appearance in array order."""
+        number = int(self._focus_of_part.max(initial=-1)) + 1
+        of_run = self._focus_of_part[self.parts.label]
+        size: Floats = np.bincount(of_run, run_sizes(self.parts, self.lattice), number).astype(np.float64)
+        if self.lattice.regular:
+            pixels = np.bincount(of_run, self.parts.stop - self.parts.start, number)
+        else:
+            pixels = np.maximum(np.rint(size / np.prod(self.pixel_mm)), 1)
+        piece = np.zeros(number, np.int64)
+        piece[self._focus_of_part] = self._piece_of_part
+        return FociTable(size, pixels.astype(np.int64), piece)
+
+    @cached_property
+    def trees(self) -> dict[int, tuple[cKDTree, Ints]]:
+        """By piece that holds tumor: a tree of its tumor vertices, and which of them they are."""
+        if not len(self.vertices):
+            return {}
+        piece = self.foci.piece[self.focus]
+        members = {int(one): np.flatnonzero(piece == one) for one in np.unique(piece)}
+        return {one: (self.lattice.tree(self.points_px[which]), which) for one, which in members.items()}
+
+    def centres_px(self, piece: int) -> Floats:
+        """Centres of the pixels around the vertices of one piece: all its boundary pixels."""
+        members = self.vertices[self.trees[piece][1]]
+        pixels = [members - np.array(step) for step in product((1, 0), repeat=self.lattice.ndim)]
+        return self.lattice.centre_px(np.concatenate([p[pixels_held(self.mask, p)] for p in pixels]))
+
+    @property
+    def meets_side(self) -> bool:
+        """Whether a pixel lies on a side of the array (in 3-D: not its first or last slice)."""
+        runs, shape = self.parts, self.parts.shape
+        index = np.unravel_index(runs.row, shape[:-1])
+        sides = [(runs.start == 0) | (runs.stop == shape[-1])]
+        sides += [(index[a] == 0) | (index[a] == shape[a] - 1) for a in range(len(shape) == 3, len(shape) - 1)]
+        return bool(np.any(sides))
