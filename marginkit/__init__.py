@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from marginkit.errors import MarginError as MarginError
     from marginkit.measuring import measure as measure
     from marginkit.records import Margins as Margins
+    from marginkit.records import Profile as Profile
     from marginkit.records import Region as Region
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 _HOME = {
     "MarginError": "errors",
     "Margins": "records",
+    "Profile": "records",
     "Region": "records",
     "measure": "measuring",
 }
