@@ -83,7 +83,8 @@ def is_empty(region: Region) -> bool:
     """Whether nothing is in the region (for a probability: nothing reaches one half)."""
     if region.kind == "polygon":
         return bool(region.data.is_empty)  # type: ignore[union-attr]
-    return not bool(np.any(np.asarray(region.data) >= 0.5))
+    array = np.asarray(region.data)
+    return not bool(array.any() if region.kind == "mask" else (array >= 0.5).any())
 
 
 def check_grids(tumor: Region, specimen: Region) -> int:

@@ -15,7 +15,7 @@ from .test_bits import MASKS
 def test_components_equal_scipy_label(corners: bool, mask: np.ndarray) -> None:
     structure = ndimage.generate_binary_structure(mask.ndim, mask.ndim if corners else 1)
     labels, count = ndimage.label(mask, structure)
-    got = runs.components(bits.pack(mask), corners=corners)
+    got = runs.components(runs.runs(bits.pack(mask)), corners=corners)
     assert got.count == count
     pixels = np.argwhere(mask)
     if count:
@@ -29,8 +29,10 @@ def test_components_equal_scipy_label(corners: bool, mask: np.ndarray) -> None:
 
 @given(mask=MASKS)
 def test_background_and_border(mask: np.ndarray) -> None:
-    back = runs.background(bits.pack(mask))
-    np.testing.assert_array_equal(back.words, bits.pack(~mask).words)
+    back = runs.gaps(runs.runs(bits.pack(mask)))
+    want = runs.runs(bits.pack(~mask))
+    for name in ("row", "start", "stop"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(want, name))
     got = runs.components(back, corners=False)
     labels, _ = ndimage.label(~mask)
     border = np.ones(mask.shape, bool)
@@ -41,4 +43,4 @@ def test_background_and_border(mask: np.ndarray) -> None:
 def test_B11_more_foci_than_sixteen_bits_hold() -> None:
     mask = np.zeros((600, 600), bool)
     mask[::2, ::2] = True
-    assert runs.components(bits.pack(mask), corners=False).count == 90_000
+    assert runs.components(runs.runs(bits.pack(mask)), corners=False).count == 90_000

@@ -79,7 +79,7 @@ def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
 
 def unpacked_positions(words: Words) -> tuple[Ints, Ints]:
     """Row and bit position of every set bit of (rows, words) uint64, in row-major order."""
-    row, word = np.nonzero(words)
+    row, word = np.divmod(np.flatnonzero(words != 0), words.shape[1])
     bits = np.unpackbits(words[row, word].astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     which, bit = np.nonzero(bits)
     return row[which].astype(np.int64), word[which].astype(np.int64) * 64 + bit

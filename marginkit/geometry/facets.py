@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from marginkit.geometry import bits
 from marginkit.geometry.lattice import Lattice
-from marginkit.geometry.runs import background, components
+from marginkit.geometry.runs import Runs, components, gaps
 from marginkit.geometry.scene import CUT, FRAME, HOLE, SECTION, Bools, Floats, Ints
 
 Codes = NDArray[np.uint8]
@@ -72,21 +72,21 @@ def sizes(faces: Facets, lattice: Lattice) -> Floats:
     return size
 
 
-def kinds(faces: Facets, mask: bits.PackedMask, holes: Literal["ignore", "cut"]) -> Codes:
+def kinds(faces: Facets, specimen: Runs, holes: Literal["ignore", "cut"]) -> Codes:
     """(n,) class of each face by geometry alone, as codes of ``scene.CLASSES``."""
     kind = np.full(len(faces.axis), CUT, np.uint8)
-    beyond = faces.beyond(mask.shape)
+    beyond = faces.beyond(specimen.shape)
     kind[beyond] = FRAME
-    if len(mask.shape) == 3:
+    if len(specimen.shape) == 3:
         kind[beyond & (faces.axis == 0)] = SECTION
     if holes == "ignore":
-        kind[_enclosed(faces, mask, np.flatnonzero(~beyond))] = HOLE
+        kind[_enclosed(faces, specimen, np.flatnonzero(~beyond))] = HOLE
     return kind
 
 
-def _enclosed(faces: Facets, mask: bits.PackedMask, within: Ints) -> Ints:
+def _enclosed(faces: Facets, specimen: Runs, within: Ints) -> Ints:
     """Those of the faces ``within`` the array whose background does not reach its border."""
-    back = components(background(mask), corners=False)
+    back = components(gaps(specimen), corners=False)
     enclosed = ~back.meets_border
     if not enclosed.any():
         return within[:0]

@@ -15,11 +15,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry import bits, extent, sight
+from marginkit.geometry import bits, extent, group_distance, sight
 from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
-from marginkit.geometry.runs import Components, components
+from marginkit.geometry.runs import Components, components, runs
 from marginkit.geometry.scene import Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 ROUNDING = 1e-12  # relative: two ways to sum the same squares
@@ -67,7 +67,7 @@ class LatticeScene:
 
     @cached_property
     def _pieces(self) -> Components:
-        return components(self._specimen, corners=True)
+        return components(runs(self._specimen), corners=True)
 
     @cached_property
     def outline(self) -> Outline:
@@ -75,7 +75,7 @@ class LatticeScene:
         faces = self._faces
         one = self._pieces.count <= 1
         piece = np.zeros(len(faces.axis), np.int64) if one else self._pieces.at(faces.inside)
-        return Outline(sizes(faces, self._lattice), kinds(faces, self._specimen, self._holes), piece)
+        return Outline(sizes(faces, self._lattice), kinds(faces, self._pieces.runs, self._holes), piece)
 
     @cached_property
     def _faces(self) -> Facets:
@@ -104,7 +104,7 @@ class LatticeScene:
     def _size(self, mask: bits.PackedMask) -> float:
         if self._lattice.regular:
             return mask.count * float(np.prod(self._lattice.spacing_mm))
-        return float(run_sizes(components(mask, corners=True), self._lattice).sum())
+        return float(run_sizes(runs(mask), self._lattice).sum())
 
     @property
     def tumor_meets_frame(self) -> bool:
@@ -180,25 +180,21 @@ class LatticeScene:
 
     def focus_margins_mm(self, selected: Bools, nearest: Nearest) -> Floats:
         """(k,) distance of each focus to the selected faces of its piece; inf where there is none."""
-        out: Floats = np.full(len(self.foci.piece), np.inf)
+        number = len(self.foci.piece)
+        out: Floats = np.full(number, np.inf)
         which = np.flatnonzero(selected)
         for piece, (_, members) in self._tumor.trees.items():
             faces = which[self.outline.piece[which] == piece]
             if len(faces):
                 edge, _ = self._edge_points(faces)
-                points = self._tumor.points_px[members]
-                _, found = self._lattice.tree(edge).query(self._lattice.scaled(points), workers=2)
-                np.minimum.at(out, self._tumor.focus[members], self._lattice.distance_mm(edge[found], points))
+                points, focus = self._tumor.points_px[members], self._tumor.focus[members]
+                out = np.minimum(out, group_distance.least_mm(self._lattice, points, focus, number, edge))
         return out
 
     def focus_gaps_mm(self, main: int) -> Floats:
         """(k,) distance of each focus to focus ``main``."""
-        out: Floats = np.full(len(self.foci.piece), np.inf)
         points, focus = self._tumor.points_px, self._tumor.focus
-        target = points[focus == main]
-        _, found = self._lattice.tree(target).query(self._lattice.scaled(points), workers=2)
-        np.minimum.at(out, focus, self._lattice.distance_mm(points, target[found]))
-        return out
+        return group_distance.least_mm(self._lattice, points, focus, len(self.foci.piece), points[focus == main])
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:
         """c of the digitisation interval, from pixel centres across the selected faces.

@@ -11,19 +11,19 @@ from scipy.spatial import cKDTree
 
 from marginkit.geometry import bits, linked
 from marginkit.geometry.lattice import Lattice
-from marginkit.geometry.runs import Components, components
+from marginkit.geometry.runs import Components, Runs, components, runs
 from marginkit.geometry.scene import Floats, FociTable, Ints
 from marginkit.geometry.sight import pixels_held
 
 
-def run_sizes(runs: Components, lattice: Lattice) -> Floats:
+def run_sizes(found: Runs, lattice: Lattice) -> Floats:
     """(runs,) area in mm² (volume in mm³) of each run."""
     if lattice.regular:
-        return (runs.stop - runs.start).astype(np.float64) * np.prod(lattice.spacing_mm)
+        return (found.stop - found.start).astype(np.float64) * np.prod(lattice.spacing_mm)
     lines = lattice.ticks[-1] * lattice.spacing_mm[-1]
-    size: Floats = lines[runs.stop] - lines[runs.start]
-    for axis, index in enumerate(np.unravel_index(runs.row, runs.shape[:-1])):
-        size = size * lattice.widths_mm[axis][index]
+    size: Floats = lines[found.stop] - lines[found.start]
+    for widths, index in zip(lattice.widths_mm, found.row_index):
+        size = size * widths[index]
     return size
 
 
@@ -43,7 +43,7 @@ class LatticeTumor:
     @cached_property
     def parts(self) -> Components:
         """Connected components, before linking."""
-        return components(self.mask, corners=True)
+        return components(runs(self.mask), corners=True)
 
     @cached_property
     def vertices(self) -> Ints:
@@ -72,8 +72,9 @@ class LatticeTumor:
     @cached_property
     def _piece_of_part(self) -> Ints:
         first = np.unique(self.parts.label, return_index=True)[1]
-        index = np.unravel_index(self.parts.row[first], self.parts.shape[:-1])
-        return self.pieces.at(np.stack([*index, self.parts.start[first]], axis=1))
+        found = self.parts.runs
+        index = [along[first] for along in found.row_index]
+        return self.pieces.at(np.stack([*index, found.start[first]], axis=1))
 
     @cached_property
     def _focus_of_part(self) -> Ints:
@@ -93,9 +94,9 @@ class LatticeTumor:
         """The foci, by first appearance in array order."""
         number = int(self._focus_of_part.max(initial=-1)) + 1
         of_run = self._focus_of_part[self.parts.label]
-        size: Floats = np.bincount(of_run, run_sizes(self.parts, self.lattice), number).astype(np.float64)
+        size: Floats = np.bincount(of_run, run_sizes(self.parts.runs, self.lattice), number).astype(np.float64)
         if self.lattice.regular:
-            pixels = np.bincount(of_run, self.parts.stop - self.parts.start, number)
+            pixels = np.bincount(of_run, self.parts.runs.stop - self.parts.runs.start, number)
         else:
             pixels = np.maximum(np.rint(size / np.prod(self.pixel_mm)), 1)
         piece = np.zeros(number, np.int64)
@@ -120,8 +121,8 @@ class LatticeTumor:
     @property
     def meets_side(self) -> bool:
         """Whether a pixel lies on a side of the array (in 3-D: not its first or last slice)."""
-        runs, shape = self.parts, self.parts.shape
-        index = np.unravel_index(runs.row, shape[:-1])
-        sides = [(runs.start == 0) | (runs.stop == shape[-1])]
+        found, shape = self.parts.runs, self.parts.runs.shape
+        index = found.row_index
+        sides = [(found.start == 0) | (found.stop == shape[-1])]
         sides += [(index[a] == 0) | (index[a] == shape[a] - 1) for a in range(len(shape) == 3, len(shape) - 1)]
         return bool(np.any(sides))

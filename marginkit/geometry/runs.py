@@ -17,86 +17,123 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from marginkit.geometry.bits import STRIP_BYTES, Bools, Ints, PackedMask, Words, shifted, unpacked_positions
+from marginkit.geometry.bits import STRIP_BYTES, Bools, Ints, PackedMask, shifted, unpacked_positions
 
 
 @dataclass(frozen=True)
-class Components:
-    """Connected components as labelled runs, in array order.
+class Runs:
+    """A mask as its runs, in array order.
 
-    row, start, stop : (n,) int64; a run covers pixels start to stop - 1 of its row.
-    label : (n,) int64, from 0 by first appearance in array order. count : number of components.
+    row, start, stop : (n,) int64; a run covers pixels start to stop - 1 of its row. shape : of the mask.
     """
 
     row: Ints
     start: Ints
     stop: Ints
+    shape: tuple[int, ...]
+
+    @cached_property
+    def start_keys(self) -> Ints:
+        """(n,) first pixel of each run, counted through the whole mask with a gap after each row."""
+        return self.row * (self.shape[-1] + 2) + self.start
+
+    @cached_property
+    def stop_keys(self) -> Ints:
+        """(n,) the pixel behind each run, counted alike."""
+        return self.row * (self.shape[-1] + 2) + self.stop
+
+    @cached_property
+    def row_index(self) -> tuple[Ints, ...]:
+        """Index of each run along every axis but the last."""
+        return tuple(index.astype(np.int64) for index in np.unravel_index(self.row, self.shape[:-1]))
+
+    def at(self, pixel: Ints) -> Ints:
+        """(m,) which run holds each pixel of (m, ndim); every pixel must be in the mask."""
+        row = np.ravel_multi_index(tuple(pixel[:, :-1].T), self.shape[:-1])
+        keys = row.astype(np.int64) * (self.shape[-1] + 2) + pixel[:, -1]
+        which: Ints = np.searchsorted(self.start_keys, keys, side="right").astype(np.int64) - 1
+        return which
+
+
+def runs(mask: PackedMask) -> Runs:
+    """The runs of a mask.
+
+    >>> from marginkit.geometry.bits import pack
+    >>> found = runs(pack(np.array([[True, True, False, True]])))
+    >>> found.start.tolist(), found.stop.tolist()
+    ([0, 3], [2, 4])
+    """
+    parts: list[tuple[Ints, Ints, Ints]] = []
+    step = max(1, STRIP_BYTES // (8 * mask.words.shape[1]))
+    for first in range(0, len(mask.words), step):
+        strip = mask.words[first : first + step]
+        changes = strip ^ shifted(strip)
+        row, column = unpacked_positions(changes)  # in each row, starts and stops take turns
+        parts.append((row[::2] + first, column[::2], column[1::2]))
+    rows, starts, stops = zip(*parts)
+    return Runs(np.concatenate(rows), np.concatenate(starts), np.concatenate(stops), mask.shape)
+
+
+def gaps(found: Runs) -> Runs:
+    """The runs of everything that is not in the mask."""
+    number, width = int(np.prod(found.shape[:-1], dtype=np.int64)), found.shape[-1]
+    every = np.arange(number, dtype=np.int64)
+    before = np.searchsorted(found.row, every)  # a row's gap at its start goes in front of its runs,
+    behind = np.searchsorted(found.row, every, side="right")  # the one at its end behind them
+    row = np.insert(found.row, before, every)
+    start = np.insert(found.stop, before, 0)
+    stop = np.insert(found.start, behind, width)
+    kept = start < stop
+    return Runs(row[kept], start[kept], stop[kept], found.shape)
+
+
+@dataclass(frozen=True)
+class Components:
+    """Connected components.
+
+    label : (n,) int64 of each run, from 0 by first appearance in array order. count : number of components.
+    """
+
+    runs: Runs
     label: Ints
     count: int
-    shape: tuple[int, ...]
 
     @property
     def pixels(self) -> Ints:
         """(count,) int64 number of pixels of each component."""
-        return np.bincount(self.label, self.stop - self.start, self.count).astype(np.int64)
+        return np.bincount(self.label, self.runs.stop - self.runs.start, self.count).astype(np.int64)
 
     @property
     def meets_border(self) -> Bools:
         """(count,) whether a component has a pixel on the border of the array."""
-        out = np.zeros(self.count, bool)
-        on_border = (self.start == 0) | (self.stop == self.shape[-1])
-        for axis, index in enumerate(np.unravel_index(self.row, self.shape[:-1])):
-            on_border |= (index == 0) | (index == self.shape[axis] - 1)
+        out: Bools = np.zeros(self.count, bool)
+        on_border = (self.runs.start == 0) | (self.runs.stop == self.runs.shape[-1])
+        for index, size in zip(self.runs.row_index, self.runs.shape):
+            on_border |= (index == 0) | (index == size - 1)
         out[self.label[on_border]] = True
         return out
 
-    @cached_property
-    def _start_keys(self) -> Ints:
-        return self.row * (self.shape[-1] + 2) + self.start
-
     def at(self, pixel: Ints) -> Ints:
-        """(n,) label of the component that holds each pixel of (n, ndim); every pixel must be in the mask."""
-        row = np.ravel_multi_index(tuple(pixel[:, :-1].T), self.shape[:-1])
-        keys = row.astype(np.int64) * (self.shape[-1] + 2) + pixel[:, -1]
-        found: Ints = self.label[np.searchsorted(self._start_keys, keys, side="right") - 1]
+        """(m,) label of the component that holds each pixel of (m, ndim); every pixel must be in the mask."""
+        found: Ints = self.label[self.runs.at(pixel)]
         return found
 
 
-def components(mask: PackedMask, *, corners: bool) -> Components:
-    """The mask's connected components; ``corners``: pixels that share only a corner are joined.
+def components(found: Runs, *, corners: bool) -> Components:
+    """Connected components of runs; ``corners``: pixels that share only a corner are joined.
 
     >>> from marginkit.geometry.bits import pack
-    >>> components(pack(np.eye(2, dtype=bool)), corners=True).count
-    1
-    >>> components(pack(np.eye(2, dtype=bool)), corners=False).count
-    2
+    >>> diagonal = runs(pack(np.eye(2, dtype=bool)))
+    >>> components(diagonal, corners=True).count, components(diagonal, corners=False).count
+    (1, 2)
     """
-    row, start, stop = _runs(mask.words)
-    first, second = _joined(row, start, stop, mask.shape, corners)
-    graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(len(row), len(row)))
-    count, label = connected_components(graph, directed=False) if len(row) else (0, np.zeros(0, np.int64))
-    return Components(row, start, stop, label.astype(np.int64), int(count), mask.shape)
-
-
-def background(mask: PackedMask) -> PackedMask:
-    """The pixels of the array that are not in the mask."""
-    words = ~mask.words
-    width = mask.shape[-1]
-    words[:, width // 64] &= np.uint64((1 << (width % 64)) - 1)
-    return PackedMask(words, mask.shape)
-
-
-def _runs(words: Words) -> tuple[Ints, Ints, Ints]:
-    parts: list[tuple[Ints, Ints, Ints]] = []
-    step = max(1, STRIP_BYTES // (8 * words.shape[1]))
-    for first in range(0, len(words), step):
-        strip = words[first : first + step]
-        before = shifted(strip)
-        row, start = unpacked_positions(strip & ~before)
-        _, stop = unpacked_positions(before & ~strip)
-        parts.append((row + first, start, stop))
-    rows, starts, stops = zip(*parts)
-    return np.concatenate(rows), np.concatenate(starts), np.concatenate(stops)
+    number = len(found.row)
+    if number == 0:
+        return Components(found, np.zeros(0, np.int64), 0)
+    first, second = _joined(found, corners)
+    graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(number, number))
+    count, label = connected_components(graph, directed=False)
+    return Components(found, label.astype(np.int64), int(count))
 
 
 def _earlier_rows(ndim: int, corners: bool) -> list[tuple[int, ...]]:
@@ -105,21 +142,20 @@ def _earlier_rows(ndim: int, corners: bool) -> list[tuple[int, ...]]:
     return steps if corners else [step for step in steps if sum(map(abs, step)) == 1]
 
 
-def _joined(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corners: bool) -> tuple[Ints, Ints]:
+def _joined(found: Runs, corners: bool) -> tuple[Ints, Ints]:
     """Pairs of runs in neighbouring rows that touch."""
-    stride = shape[-1] + 2
-    starts, stops = row * stride + start, row * stride + stop
-    index = np.stack(np.unravel_index(row, shape[:-1]))
+    shape = found.shape
+    index = np.stack(found.row_index)
     size = np.array(shape[:-1])[:, None]
-    found: list[tuple[Ints, Ints]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    pairs: list[tuple[Ints, Ints]] = []
     for step in _earlier_rows(len(shape), corners):
         other = index + np.array(step)[:, None]
         here = np.flatnonzero(((other >= 0) & (other < size)).all(axis=0))
-        base = np.ravel_multi_index(tuple(other[:, here]), shape[:-1]).astype(np.int64) * stride
-        low = np.searchsorted(stops, base + start[here], side="left" if corners else "right")
-        high = np.searchsorted(starts, base + stop[here], side="right" if corners else "left")
+        base = np.ravel_multi_index(tuple(other[:, here]), shape[:-1]).astype(np.int64) * (shape[-1] + 2)
+        low = np.searchsorted(found.stop_keys, base + found.start[here], side="left" if corners else "right")
+        high = np.searchsorted(found.start_keys, base + found.stop[here], side="right" if corners else "left")
         number = np.maximum(high - low, 0)
         within = np.arange(number.sum()) - np.repeat(np.cumsum(number) - number, number)
-        found.append((np.repeat(here, number), np.repeat(low, number) + within))
-    firsts, seconds = zip(*found)
+        pairs.append((np.repeat(here, number), np.repeat(low, number) + within))
+    firsts, seconds = zip(*pairs)
     return np.concatenate(firsts), np.concatenate(seconds)
