@@ -12,6 +12,7 @@ and a mask of shape ``(h, w)`` has ``(h+1, w+1)`` of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
 from typing import Any, Protocol, TypeAlias
 
@@ -41,6 +42,8 @@ class PackedMask:
     @property
     def count(self) -> int:
         """Number of pixels in the mask."""
+        if not self.words.strides[0]:
+            return 0
         return int(np.bitwise_count(self.words).sum(dtype=np.int64))
 
 
@@ -77,6 +80,13 @@ def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
     return PackedMask(words.view("<u8").astype(np.uint64, copy=False), tuple(int(n) for n in mask.shape))
 
 
+def without(mask: PackedMask, other: PackedMask) -> PackedMask:
+    """The pixels of a mask that are not in the other; no memory of its own where there is none."""
+    if not any((mask.words[s] & ~other.words[s]).any() for s in _strips(len(mask.words), mask.words.shape[1])):
+        return PackedMask(np.broadcast_to(np.uint64(0), mask.words.shape), mask.shape)
+    return PackedMask(mask.words & ~other.words, mask.shape)
+
+
 def unpacked_positions(words: Words) -> tuple[Ints, Ints]:
     """Row and bit position of every set bit of (rows, words) uint64, in row-major order."""
     row, word = np.divmod(np.flatnonzero(words != 0), words.shape[1])
@@ -90,17 +100,6 @@ def shifted(words: Words) -> Words:
     out = words << _ONE
     out[:, 1:] |= words[:, :-1] >> _TOP
     return out
-
-
-def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
-    """For each face row across ``axis``: the mask rows before and behind it, -1 outside the mask."""
-    grid = np.arange(int(np.prod(shape[:-1], dtype=np.int64)), dtype=np.int64).reshape(shape[:-1])
-    pad = [(0, 0)] * grid.ndim
-    pad[axis] = (1, 0)
-    before = np.pad(grid, pad, constant_values=-1)
-    pad[axis] = (0, 1)
-    behind = np.pad(grid, pad, constant_values=-1)
-    return before.ravel(), behind.ravel()
 
 
 def _take(words: Words, rows: Ints) -> Words:
@@ -123,27 +122,26 @@ def boundary_vertices(mask: PackedMask) -> Ints:
     >>> boundary_vertices(pack(np.array([[True]]))).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
+    around = _rows_around(mask)
     lattice = tuple(n + 1 for n in mask.shape[:-1])
-    corners = np.indices(lattice).reshape(len(lattice), -1)
-    row_shape = np.array(mask.shape[:-1])[:, None]
-    found: list[Ints] = []
-    for part in _strips(corners.shape[1], mask.words.shape[1]):
-        here = corners[:, part]
-        some: Words | None = None
-        every: Words | None = None
-        for step in product((0, 1), repeat=len(lattice)):
-            pixel = here - np.array(step)[:, None]
-            inside = ((pixel >= 0) & (pixel < row_shape)).all(axis=0)
-            index = np.ravel_multi_index(tuple(np.clip(pixel, 0, row_shape - 1)), mask.shape[:-1])
-            words = _take(mask.words, np.where(inside, index, -1))
-            before = shifted(words)
-            some = words | before if some is None else some | words | before
-            every = words & before if every is None else every & words & before
-        assert some is not None
-        assert every is not None
-        row, column = unpacked_positions(some & ~every)
-        found.append(np.concatenate([here[:, row], column[None]]).T)
-    return np.concatenate(found).astype(np.int64)
+    filled = np.append(mask.words.any(axis=1), False)  # the last entry answers for row -1
+    candidates = np.flatnonzero(filled[around].any(axis=0))
+    found = [np.zeros((0, len(mask.shape)), np.int64)]
+    for part in _strips(len(candidates), mask.words.shape[1]):
+        here = candidates[part]
+        rows = [_take(mask.words, neighbours[here]) for neighbours in around]
+        some, every = reduce(np.bitwise_or, rows), reduce(np.bitwise_and, rows)
+        row, column = unpacked_positions((some | shifted(some)) & ~(every & shifted(every)))
+        found.append(np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64))
+    return np.concatenate(found)
+
+
+def _rows_around(mask: PackedMask) -> list[Ints]:
+    """For each row of vertices the rows of pixels that touch it, -1 outside the mask."""
+    rows = np.arange(mask.words.shape[0], dtype=np.int64).reshape(mask.shape[:-1])
+    padded = np.pad(rows, 1, constant_values=-1)
+    steps = product((slice(None, -1), slice(1, None)), repeat=rows.ndim)
+    return [padded[step].ravel() for step in steps]
 
 
 @dataclass(frozen=True)
@@ -176,23 +174,30 @@ def faces(mask: PackedMask) -> list[Faces]:
     return [_across(mask, axis) for axis in range(len(mask.shape))]
 
 
+def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
+    """For each row of faces across ``axis``: the mask rows before and behind it, -1 outside the mask."""
+    rows = np.arange(int(np.prod(shape[:-1], dtype=np.int64)), dtype=np.int64).reshape(shape[:-1])
+    if axis == len(shape) - 1:
+        return rows.ravel(), rows.ravel()
+    sides = [[(int(a == axis and first), int(a == axis and not first)) for a in range(rows.ndim)] for first in (1, 0)]
+    before, behind = (np.pad(rows, side, constant_values=-1) for side in sides)
+    return before.ravel(), behind.ravel()
+
+
 def _across(mask: PackedMask, axis: int) -> Faces:
     ndim = len(mask.shape)
-    along_rows = axis == ndim - 1
     lattice = tuple(n + (i == axis) for i, n in enumerate(mask.shape[:-1]))
-    if along_rows:
-        before_rows = behind_rows = np.arange(mask.words.shape[0], dtype=np.int64)
-    else:
-        before_rows, behind_rows = _row_pairs(mask.shape, axis)
-    vertices: list[Ints] = []
-    insides: list[Ints] = []
-    for part in _strips(len(before_rows), mask.words.shape[1]):
-        behind = _take(mask.words, behind_rows[part])
-        before = shifted(behind) if along_rows else _take(mask.words, before_rows[part])
+    before_rows, behind_rows = _row_pairs(mask.shape, axis)
+    filled = np.append(mask.words.any(axis=1), False)
+    candidates = np.flatnonzero(filled[before_rows] | filled[behind_rows])
+    vertices, insides = ([np.zeros((0, ndim), np.int64)] for _ in range(2))
+    for part in _strips(len(candidates), mask.words.shape[1]):
+        here = candidates[part]
+        behind = _take(mask.words, behind_rows[here])
+        before = shifted(behind) if axis == ndim - 1 else _take(mask.words, before_rows[here])
         row, column = unpacked_positions(before ^ behind)
-        word = behind[row, column // 64]
-        is_behind = (word >> (column % 64).astype(np.uint64)) & _ONE
-        vertex = np.stack([*np.unravel_index(row + part.start, lattice), column], axis=1).astype(np.int64)
+        is_behind = (behind[row, column // 64] >> (column % 64).astype(np.uint64)) & _ONE
+        vertex = np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64)
         inside = vertex.copy()
         inside[:, axis] -= 1 - is_behind.astype(np.int64)
         vertices.append(vertex)

@@ -23,6 +23,7 @@ from marginkit.geometry.runs import Components, components, runs
 from marginkit.geometry.scene import Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 ROUNDING = 1e-12  # relative: two ways to sum the same squares
+FEW = 500  # faces: so many are asked one by one for what is around them
 
 
 class LatticeScene:
@@ -48,11 +49,13 @@ class LatticeScene:
         """
         self._lattice = Lattice(ticks or regular_ticks(tumor.shape), np.array(spacing_mm, np.float64))
         self._specimen = specimen
-        self._stray = bits.PackedMask(tumor.words & ~specimen.words, tumor.shape)
         self._pixel_mm: Floats = np.array(pixel_mm or (spacing_mm, spacing_mm), np.float64)
         self._holes = holes
         self._beyond = 0.0
-        inside = bits.PackedMask(tumor.words & specimen.words, tumor.shape)
+        nothing = np.zeros(0, np.int64)
+        self._last_edge_points: tuple[Ints, tuple[Floats, Ints]] = (nothing, (np.zeros((0, len(tumor.shape))), nothing))
+        self._stray = bits.without(tumor, specimen)
+        inside = tumor if self._stray.count == 0 else bits.PackedMask(tumor.words & specimen.words, tumor.shape)
         self._tumor = LatticeTumor(inside, self._pieces, self._lattice, self._pixel_mm[0], link_mm)
 
     @property
@@ -143,6 +146,13 @@ class LatticeScene:
 
     def _edge_points(self, faces: Ints) -> tuple[Floats, Ints]:
         """(m, ndim) corners of some faces without repeats, index units; and which one each face's corners are."""
+        asked, answer = self._last_edge_points
+        if not np.array_equal(asked, faces):
+            answer = self._find_edge_points(faces)
+            self._last_edge_points = (faces, answer)
+        return answer
+
+    def _find_edge_points(self, faces: Ints) -> tuple[Floats, Ints]:
         lattice = tuple(n + 1 for n in self._lattice.shape)
         keys = np.ravel_multi_index(tuple(np.moveaxis(self._faces.corners(faces), -1, 0)), lattice)
         unique, back = np.unique(keys, return_inverse=True)
@@ -207,11 +217,12 @@ class LatticeScene:
         near = nearest.distance_mm <= least + self.pixel_diagonal_mm * (1 + 1e-9)
         faces = np.flatnonzero(selected)[near]
         piece = self.outline.piece[faces]
-        return min(self._centre_distance(faces[piece == one], int(one)) for one in np.unique(piece))
+        reach = least + 2 * self.pixel_diagonal_mm
+        return min(self._centre_distance(faces[piece == one], int(one), reach) for one in np.unique(piece))
 
-    def _centre_distance(self, faces: Ints, piece: int) -> float:
+    def _centre_distance(self, faces: Ints, piece: int, reach: float) -> float:
         outside = self._lattice.centre_px(self._faces.outside[faces])
-        inside = self._tumor.centres_px(piece)
+        inside = self._tumor.centres_px(piece, outside if len(outside) <= FEW else None, reach)
         _, found = self._lattice.tree(inside).query(self._lattice.scaled(outside), workers=2)
         return float(self._lattice.distance_mm(outside, inside[found]).min())
 

@@ -112,10 +112,18 @@ class LatticeTumor:
         members = {int(one): np.flatnonzero(piece == one) for one in np.unique(piece)}
         return {one: (self.lattice.tree(self.points_px[which]), which) for one, which in members.items()}
 
-    def centres_px(self, piece: int) -> Floats:
-        """Centres of the pixels around the vertices of one piece: all its boundary pixels."""
-        members = self.vertices[self.trees[piece][1]]
-        pixels = [members - np.array(step) for step in product((1, 0), repeat=self.lattice.ndim)]
+    def centres_px(self, piece: int, around_px: Floats | None, reach_mm: float) -> Floats:
+        """Centres of the boundary pixels of one piece: those around its vertices.
+
+        around_px : only those with a vertex within ``reach_mm`` of one of these points; None for all.
+        """
+        tree, members = self.trees[piece]
+        if around_px is not None:
+            reach = reach_mm / float(self.lattice.spacing_mm.min()) * (1 + 1e-9) + 1e-9
+            balls = tree.query_ball_point(self.lattice.scaled(around_px), reach)
+            members = members[np.unique(np.concatenate(balls).astype(np.int64))]
+        vertices = self.vertices[members]
+        pixels = [vertices - np.array(step) for step in product((1, 0), repeat=self.lattice.ndim)]
         return self.lattice.centre_px(np.concatenate([p[pixels_held(self.mask, p)] for p in pixels]))
 
     @property
