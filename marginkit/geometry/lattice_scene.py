@@ -192,6 +192,9 @@ class LatticeScene:
         """(k,) distance of each focus to the selected faces of its piece; inf where there is none."""
         number = len(self.foci.piece)
         out: Floats = np.full(number, np.inf)
+        if number == 1:
+            out[0] = nearest.distance_mm.min(initial=np.inf)
+            return out
         which = np.flatnonzero(selected)
         for piece, (_, members) in self._tumor.trees.items():
             faces = which[self.outline.piece[which] == piece]
