@@ -26,7 +26,7 @@ def section(size: int) -> tuple[Mask, Mask]:
         cv2.fillPoly(specimen, [outline(0.5 + 0.3 * np.cos(turn), 0.5 + 0.3 * np.sin(turn), 0.012)], (0,))
     for turn in np.arange(12) * np.pi / 6:
         centre = 0.5 + 0.17 * np.cos(turn), 0.5 + 0.17 * np.sin(turn)
-        cv2.fillPoly(tumor, [outline(*centre, 0.047 * (1 + 0.3 * np.sin(5 * turn)))], (1,))
+        cv2.fillPoly(tumor, [outline(*centre, 0.033 * (1 + 0.3 * np.sin(5 * turn)))], (1,))
     return (tumor & specimen).astype(bool), specimen.astype(bool)
 
 

@@ -197,7 +197,7 @@ def faces(mask: PackedMask) -> list[Faces]:
     >>> [f.vertex.tolist() for f in faces(pack(np.array([[True]])))]
     [[[0, 0], [1, 0]], [[0, 0], [0, 1]]]
     """
-    return [_across(mask, axis) for axis in range(len(mask.shape))]
+    return [faces_across(mask, axis) for axis in range(len(mask.shape))]
 
 
 def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
@@ -210,7 +210,8 @@ def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
     return before.ravel(), behind.ravel()
 
 
-def _across(mask: PackedMask, axis: int) -> Faces:
+def faces_across(mask: PackedMask, axis: int) -> Faces:
+    """Every face of the mask perpendicular to one axis, in array order."""
     ndim = len(mask.shape)
     lattice = tuple(n + (i == axis) for i, n in enumerate(mask.shape[:-1]))
     before_rows, behind_rows = _row_pairs(mask.shape, axis)

@@ -82,7 +82,7 @@ class LatticeScene:
 
     @cached_property
     def _faces(self) -> Facets:
-        return facets(self._specimen)
+        return facets(self._specimen, self._pieces.runs)
 
     @property
     def foci(self) -> FociTable:
@@ -207,6 +207,8 @@ class LatticeScene:
     def focus_gaps_mm(self, main: int) -> Floats:
         """(k,) distance of each focus to focus ``main``."""
         points, focus = self._tumor.points_px, self._tumor.focus
+        if len(self.foci.piece) == 1:
+            return np.zeros(1)
         return group_distance.least_mm(self._lattice, points, focus, len(self.foci.piece), points[focus == main])
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:
