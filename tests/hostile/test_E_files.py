@@ -142,7 +142,7 @@ def test_F03_F04_full_disk_at_every_step(letter: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_F03_full_disk_as_the_system_says_it(letter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "_create", lambda partial: Path("/dev/full").open("wb"))
+    monkeypatch.setattr(files, "_create", lambda partial: Path("/dev/full").open("wb"))  # noqa: SIM115
     with pytest.raises(FileError, match=r"E-FILE-12\): No space left"), files.write_atomic(letter) as stream:
         stream.write(b"new")
     assert letter.read_bytes() == b"old"
