@@ -53,7 +53,7 @@ def open_regular(path: str | Path) -> BinaryIO:
     except BaseException:
         os.close(handle)
         raise
-    return os.fdopen(handle, "rb")
+    return open(path, "rb", opener=lambda *_: handle)
 
 
 def _refuse_irregular(info: os.stat_result, path: str | Path) -> None:
