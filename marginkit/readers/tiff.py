@@ -26,6 +26,7 @@ from ._tiffpixels import EXTRA, PALETTE, Page
 from ._window import ranges
 
 NAME = "tiff"
+GENERAL = True
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".qptiff", ".lsm")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 274
