@@ -432,7 +432,7 @@ class Measured:
     provenance: Mapping[str, Any]
     slices: tuple[tuple[int, Margins], ...] = ()
     plane: int | None = None
-    regions: Mapping[str, Region] = field(default_factory=lambda: MappingProxyType({}))
+    regions: Mapping[str, Region] = field(default_factory=dict)  # a plain dict: it travels to workers
     signal: Mapping[str, Any] | None = None
     limits_mm: tuple[float, ...] = (1.0, 5.0)
 
