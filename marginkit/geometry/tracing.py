@@ -121,10 +121,13 @@ def assembled(rings: list[Floats]) -> MultiPolygon:
 
 
 def _owners(shells: list[Floats], holes: list[Floats]) -> Ints:
-    """For each hole the smallest outer ring around it."""
+    """For each hole the smallest outer ring around it.
+
+    Asked of the middle of its first side: an island inside the hole may touch the hole's corners, never its sides.
+    """
     discs = shapely.polygons([shapely.linearrings(shell) for shell in shells])
-    within = shapely.point_on_surface(shapely.polygons([shapely.linearrings(hole) for hole in holes]))
-    hole, shell = shapely.STRtree(discs).query(within, predicate="intersects")
+    middles = shapely.points([(hole[0] + hole[1]) / 2 for hole in holes])
+    hole, shell = shapely.STRtree(discs).query(middles, predicate="intersects")
     size = shapely.area(discs)[shell]
     order = np.lexsort((size, hole))
     _, first = np.unique(hole[order], return_index=True)
