@@ -48,7 +48,9 @@ def half_contour(field: Any) -> MultiPolygon:
     first, last = inside.min(axis=0), inside.max(axis=0)
     window = tuple(slice(low, high + 5) for low, high in zip(first, last))  # one sample beyond, in padded indices
     padded = np.pad(np.pad(samples, 1, mode="edge"), 1)[window]
-    rings = find_contours(padded, HALF, fully_connected="high", positive_orientation="low")
+    rings: list[Floats] = find_contours(  # type: ignore[no-untyped-call]
+        padded, HALF, fully_connected="high", positive_orientation="low"
+    )
     return assembled([ring for ring in (_on_image(r + first, samples.shape) for r in rings) if len(ring) > 2])
 
 
@@ -129,7 +131,7 @@ def _unflipped(at: Ints, shape: tuple[int, ...], rows: int, columns: int) -> lis
 
 
 def _wedge(pixel: Ints, rows: int, columns: int, own: Floats, field: Floats) -> Polygon:
-    """From the tumor's crossings on two sides of a cell between centres to the middle of the specimen's contour in it."""
+    """From the tumor's crossings in a cell between centres to the middle of the specimen's contour in it."""
     corner = [pixel + np.array(step) for step in ((0, 0), (0, columns), (rows, 0), (rows, columns))]
     tumor = [_crossing(corner[0], corner[k], own) for k in (1, 2)]
     edge = [_crossing(corner[3], corner[k], field) for k in (1, 2)]

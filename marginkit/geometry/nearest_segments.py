@@ -190,14 +190,15 @@ class SegmentSet:
         return keys // len(self.segments_px), keys % len(self.segments_px)
 
     def _within_reach(self, ends: Floats, lengths: Floats) -> tuple[Ints, Ints]:
-        """Pairs of end and point of the tree that may hold the nearest: ask for more points until the rest is beyond."""
+        """Pairs of end and point of the tree that may hold the nearest: asks for more until the rest is beyond."""
         todo = np.arange(len(ends))
         number = min(8, self._tree.n)
         found: list[tuple[Ints, Ints]] = []
         while len(todo):
             left = []
             for some in np.array_split(todo, 1 + len(todo) * number // TABLE):
-                distance, point = self._tree.query(ends[some], k=np.arange(1, number + 1), workers=2)
+                asked = self._tree.query(ends[some], k=np.arange(1, number + 1), workers=2)
+                distance, point = (np.asarray(column) for column in asked)
                 reach = self._reach(distance[:, 0], lengths[some])
                 done = (distance[:, -1] > reach) | (number == self._tree.n)
                 row, column = np.nonzero((distance <= reach[:, None]) & done[:, None])

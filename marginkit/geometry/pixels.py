@@ -41,7 +41,8 @@ class Pixels:
     def pixel_at(self, points_px: Floats) -> Ints:
         """(n, 2) pixels that hold points of the image; they may lie beyond the mask."""
         own = (points_px - np.array(self.origin_px)) / np.array(self.ratio)
-        return np.floor(own + 0.5).astype(np.int64)
+        pixel: Ints = np.floor(own + 0.5).astype(np.int64)
+        return pixel
 
     def held(self, pixel: Ints) -> Bools:
         """Whether pixels are in the mask."""
@@ -65,7 +66,7 @@ class Pixels:
     @cached_property
     def _labels(self) -> tuple[Ints, Ints]:
         label, number = ndimage.label(self.mask, CORNERS)
-        return label, np.bincount(label.ravel(), minlength=number + 1)
+        return label.astype(np.int64), np.bincount(label.ravel(), minlength=number + 1).astype(np.int64)
 
     def counts(self, points_px: Floats, group: Ints, number: int) -> Ints:
         """(number,) pixels of the connected parts of the mask that have points of each group on their contour."""

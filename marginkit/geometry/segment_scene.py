@@ -201,7 +201,7 @@ class SegmentScene:
     def foci(self) -> FociTable:
         """The tumor's connected parts, by first appearance in array order."""
         number = int(self._focus_of_part.max(initial=-1)) + 1
-        area_px2 = np.bincount(self._focus_of_part, shapely.area(self._tumor_parts), number)
+        area_px2 = np.bincount(self._focus_of_part, shapely.area(self._tumor_parts), number).astype(np.float64)
         piece = np.zeros(number, np.int64)
         piece[self._focus_of_part] = self._piece_of_part
         return FociTable(area_px2 * np.prod(self._mm), self._pixel_counts(area_px2), piece)
@@ -364,7 +364,8 @@ class SegmentScene:
             inside: Bools = np.asarray(shapely.intersects_xy(region, middle[:, 1] + 0.5, middle[:, 0] + 0.5))
             return inside
         drawn = Pixels(region)
-        return np.any([drawn.held(pixel) for pixel in surrounding(middle)], axis=0)
+        touched: Bools = np.any([drawn.held(pixel) for pixel in surrounding(middle)], axis=0)
+        return touched
 
     def stays_inside(self, start_px: Sequence[float], end_px: Sequence[float]) -> bool:
         """Whether the straight line between two points of the closed specimen stays in it."""

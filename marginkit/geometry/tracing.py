@@ -125,10 +125,10 @@ def _owners(shells: list[Floats], holes: list[Floats]) -> Ints:
 
     Asked of the middle of its first side: an island inside the hole may touch the hole's corners, never its sides.
     """
-    discs = shapely.polygons([shapely.linearrings(shell) for shell in shells])
+    discs = np.array([Polygon(shell) for shell in shells], dtype=object)
     middles = shapely.points([(hole[0] + hole[1]) / 2 for hole in holes])
     hole, shell = shapely.STRtree(discs).query(middles, predicate="intersects")
-    size = shapely.area(discs)[shell]
+    size: Floats = np.asarray(shapely.area(discs))[shell]
     order = np.lexsort((size, hole))
     _, first = np.unique(hole[order], return_index=True)
     owner: Ints = shell[order][first]
