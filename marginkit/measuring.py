@@ -18,7 +18,9 @@ from marginkit.errors import MeasureError
 from marginkit.geometry import build, classed
 from marginkit.geometry.scene import CLASSES, CUT, FRAME, SECTION, Bools, Closest, Nearest, Scene
 from marginkit.records import (
+    BarrierResult,
     ClosestPair,
+    Floats,
     Focus,
     Margin,
     Margins,
@@ -106,6 +108,7 @@ def measure(
     kinds = classed.classes(found, edge)
     _check_measurable(found, bool((found.outline.kind == CUT).any()) or edge is not None)
     view = _View(found, kinds, relative_uncertainty, boundary_shift_mm)
+    view.put_up(_walls(barrier))
     everything = view.margin("all", kinds == CUT)
     named = [view.margin(name, (kinds == CUT) & bits) for name, bits in classed.named(found, names).items()]
     return Margins(
@@ -117,12 +120,21 @@ def measure(
         foci=view.foci(),
         size=_size(found),
         outside=found.tumor_outside,
+        barriers=tuple(view.barriers),
         flags=view.flags(everything),
         region=region,
         planes=1 if ndim == 2 else _planes(given),
         plane_spacing_mm=None if ndim == 2 else spacing_mm[0],
         state=state,
     )
+
+
+def _walls(barrier: Any) -> dict[str, Any]:
+    """Barrier type to region."""
+    if barrier is None:
+        return {}
+    walls = barrier if isinstance(barrier, Mapping) else {"barrier": barrier}
+    return {str(kind): classed.drawn("barrier", wall, lines=True) for kind, wall in walls.items()}
 
 
 def _planes(given: tuple[Region, Region]) -> int:
@@ -156,6 +168,12 @@ def _size(scene: Scene) -> TumorSize:
     return TumorSize(scene.tumor_extent_mm(), area, volume)
 
 
+def _least(distance_mm: Floats) -> float | None:
+    """The least distance, None where there is no finite one."""
+    least = float(distance_mm.min(initial=np.inf))
+    return least if np.isfinite(least) else None
+
+
 @dataclass
 class _View:
     """One scene with its edge classed: the questions of a measurement, each asked once."""
@@ -171,6 +189,30 @@ class _View:
         self.frame_mm = self._least(FRAME)
         self.section_mm = self._least(SECTION)
         self.main = int(np.argmax(self.scene.foci.size))
+        self.barriers: list[BarrierResult] = []
+        self._behind: dict[str, Bools] = {}
+        self._open: list[bool] = []
+
+    def put_up(self, walls: Mapping[str, Any]) -> None:
+        """Ask what lies behind each barrier."""
+        for kind, wall in walls.items():
+            found = self.scene.behind(wall, self.cut)
+            crossed = self.scene.crossed(wall, self.nearest)
+            behind = found.bits[self.cut]
+            self._open.append(bool((crossed & ~behind).any()) and not found.breached)
+            self._behind[kind] = found.bits
+            distance = self.nearest.distance_mm
+            self.barriers.append(
+                BarrierResult(
+                    type=kind,
+                    breached=found.breached,
+                    behind_mm=_least(distance[behind]),
+                    free_mm=_least(distance[~behind]),
+                    behind_on_segment_mm=_least(distance[crossed]),
+                    free_on_segment_mm=_least(distance[~crossed]),
+                    behind_size=float(self.scene.outline.size[found.bits & self.cut].sum()),
+                )
+            )
 
     def _least(self, kind: int) -> float:
         """Distance of the tumor to the nearest bit of a class; inf where there is none."""
@@ -196,7 +238,10 @@ class _View:
                 flags=("no_cut_edge",),
             )
         parts = self._parts(closest, selected, nearest)
+        bit = int(np.flatnonzero(selected)[closest.bit])
         qualifier, flags = self._qualified(closest, unseen)
+        straight = self.scene.stays_inside(closest.edge_px, closest.tumor_px)
+        pair = self._pair(closest, None if straight else self.scene.through_tissue_mm(selected, closest))
         low, high = parts["all"]
         if qualifier == "at_most":
             low = min(low, unseen)
@@ -205,12 +250,13 @@ class _View:
             value_mm=closest.distance_mm,
             interval_mm=(low, high),
             qualifier=qualifier,
-            closest=self._pair(closest),
+            closest=pair,
             focus=closest.focus + 1,
-            piece=int(self.scene.outline.piece[np.flatnonzero(selected)[closest.bit]]) + 1,
+            piece=int(self.scene.outline.piece[bit]) + 1,
+            behind_barrier=next((kind for kind, behind in self._behind.items() if behind[bit]), None),
             edge_size=size,
             unseen_mm=unseen_mm,
-            flags=flags,
+            flags=flags if straight else (*flags, "line_leaves_tissue"),
             parts=MappingProxyType({part: both for part, both in parts.items() if part != "all"}),
         )
 
@@ -249,7 +295,7 @@ class _View:
             flags.append("section_nearer_than_edge")
         return "at_most", tuple(flags)
 
-    def _pair(self, closest: Closest) -> ClosestPair:
+    def _pair(self, closest: Closest, through_tissue_mm: float | None) -> ClosestPair:
         spacing = self.scene.spacing_mm
         tumor, edge = closest.tumor_px, closest.edge_px
         return ClosestPair(
@@ -257,6 +303,7 @@ class _View:
             edge_mm=tuple(p * s for p, s in zip(edge, spacing)),
             tumor_px=tumor,
             edge_px=edge,
+            through_tissue_mm=through_tissue_mm,
         )
 
     def profile(self) -> Profile:
@@ -302,6 +349,8 @@ class _View:
             "unknown_edge": bool((self.kinds == CLASSES.index("unknown")).any()),
             "anisotropic": len(set(scene.spacing_mm)) > 1,
             "single_plane": scene.ndim == 2,
+            "barrier_breached": any(one.breached for one in self.barriers),
+            "barrier_open": any(self._open),
             "one_pixel_minimum": owner not in (None, self.main) and int(scene.foci.pixels[owner or 0]) == 1,
         }
         return (*everything.flags, *(flag for flag, up in raised.items() if up))

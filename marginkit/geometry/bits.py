@@ -87,6 +87,14 @@ def without(mask: PackedMask, other: PackedMask) -> PackedMask:
     return PackedMask(mask.words & ~other.words, mask.shape)
 
 
+def unpack(mask: PackedMask, window: tuple[slice, ...]) -> Bools:
+    """A window of the mask as booleans."""
+    rows = mask.words.reshape(*mask.shape[:-1], -1)[window[:-1]]
+    flat = np.unpackbits(rows.astype("<u8").view(np.uint8), axis=-1, bitorder="little")
+    out: Bools = flat[..., window[-1]].astype(np.bool_)
+    return out
+
+
 def unpacked_positions(words: Words) -> tuple[Ints, Ints]:
     """Row and bit position of every set bit of (rows, words) uint64, in row-major order."""
     row, word = np.divmod(np.flatnonzero(words != 0), words.shape[1])

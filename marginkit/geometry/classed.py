@@ -71,8 +71,8 @@ def named(scene: Scene, names: Any) -> dict[str, Bools]:
     return {str(label): scene.in_region(names == label) for label in np.unique(names).tolist() if label}
 
 
-def drawn(argument: str, region: Any) -> Any:
-    """A bool mask or polygon that the user drew; refuses what is neither."""
+def drawn(argument: str, region: Any, *, lines: bool = False) -> Any:
+    """A bool mask or polygon (or, where that makes sense, a line) that the user drew; refuses what is neither."""
     if getattr(region, "spacing_mm", None) is not None:
         raise GridError(
             "E-GRID-03", f"{argument} has a pixel size of its own", remedy="Give it on the grid of the image."
@@ -82,6 +82,7 @@ def drawn(argument: str, region: Any) -> Any:
         if data.dtype != np.bool_:
             raise TypeError(f"{argument}: wanted a bool mask or a polygon, got an {data.dtype} array")
         return data
-    if getattr(data, "geom_type", "") not in {"Polygon", "MultiPolygon"}:
+    drawable = {"Polygon", "MultiPolygon"} | ({"LineString", "MultiLineString"} if lines else set())
+    if getattr(data, "geom_type", "") not in drawable:
         raise TypeError(f"{argument}: wanted a bool mask or a polygon, got {type(data).__name__}")
     return data

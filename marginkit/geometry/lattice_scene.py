@@ -15,12 +15,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry import bits, extent, group_distance, sight
+from marginkit.geometry import barrier, bits, extent, group_distance, inside_path, sight, touched
 from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
 from marginkit.geometry.runs import Components, components, runs
-from marginkit.geometry.scene import Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
+from marginkit.geometry.scene import Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 ROUNDING = 1e-12  # relative: two ways to sum the same squares
 FEW = 500  # faces: so many are asked one by one for what is around them
@@ -235,19 +235,61 @@ class LatticeScene:
         """Whether the straight line between two points of the closed specimen stays in it."""
         return sight.stays_inside(self._specimen, self._lattice.ticks, start_px, end_px)
 
+    def through_tissue_mm(self, selected: Bools, closest: Closest) -> float | None:
+        """Length of the way from tumor to the edge point inside the tissue; None where none was found.
+
+        Only on the image's own grid: masks of different spacing are not searched.
+        """
+        if not self._lattice.regular:
+            return None
+        bit = int(np.flatnonzero(selected)[closest.bit])
+        end = self._faces.inside[bit]
+        held = self._pieces.runs.at(end[None])
+        rows = self._window(int(self._pieces.label[held[0]]))
+        return inside_path.length_mm(
+            bits.unpack(self._specimen, rows),
+            bits.unpack(self._tumor.mask, rows),
+            end - np.array([r.start for r in rows]),
+            np.array(closest.edge_px),
+            np.array([float(r.start) for r in rows]),
+            self._lattice.spacing_mm,
+            lambda a, b: self.stays_inside(a.tolist(), b.tolist()),
+        )
+
+    def _window(self, piece: int) -> tuple[slice, ...]:
+        """Where one piece of the specimen lies."""
+        found, mine = self._pieces.runs, self._pieces.label == piece
+        sides = [slice(int(i[mine].min()), int(i[mine].max()) + 1) for i in found.row_index]
+        return (*sides, slice(int(found.start[mine].min()), int(found.stop[mine].max())))
+
+    def behind(self, wall: NDArray[np.bool_] | Any, is_cut: Bools) -> Behind:
+        """Which bits tumor cannot reach without crossing a barrier, and whether it has broken through."""
+        mask = self._on_lattice(wall)
+        return barrier.behind(self._specimen, self._tumor.mask, self._tumor.parts, mask, self._faces.inside, is_cut)
+
+    def crossed(self, wall: NDArray[np.bool_] | Any, nearest: Nearest) -> Bools:
+        """For each pair of points whether the straight line between them crosses a barrier."""
+        mask = bits.without(self._on_lattice(wall), self._tumor.mask)
+        return sight.crosses(mask, self._lattice.ticks, nearest.edge_px, nearest.tumor_px)
+
+    def _on_lattice(self, wall: NDArray[np.bool_] | Any) -> bits.PackedMask:
+        """A barrier as pixels of the lattice: of an outline all that it touches, so that it has no leak."""
+        if not isinstance(wall, np.ndarray):
+            wall = touched.pixels(wall, self._lattice.shape[-2:])
+        if self._lattice.regular:
+            return bits.pack(wall)
+        index = np.indices(self._lattice.shape).reshape(self.ndim, -1).T
+        return bits.pack(self._in_mask(wall, index).reshape(self._lattice.shape))
+
     def in_region(self, region: NDArray[np.bool_] | Any) -> Bools:
         """For each face whether it touches a pixel of a mask, or has its midpoint in a polygon."""
         if isinstance(region, np.ndarray):
-            return self._touches(region)
+            return self._in_mask(region, self._faces.inside) | self._in_mask(region, self._faces.outside)
         from shapely import intersects_xy
 
         middle = np.mean([self._lattice.corner_px(corner) for corner in self._faces.corners()], axis=0)
-        inside: Bools = np.asarray(intersects_xy(region, middle[:, 1] + 0.5, middle[:, 0] + 0.5))
+        inside: Bools = np.asarray(intersects_xy(region, middle[:, -1] + 0.5, middle[:, -2] + 0.5))
         return inside
-
-    def _touches(self, region: Bools) -> Bools:
-        touched: Bools = self._in_mask(region, self._faces.inside) | self._in_mask(region, self._faces.outside)
-        return touched
 
     def _in_mask(self, region: Bools, pixel: Ints) -> Bools:
         """Whether pixels of the lattice have their centre in a mask on the image's grid."""

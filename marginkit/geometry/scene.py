@@ -86,6 +86,14 @@ class FociTable:
     piece: Ints
 
 
+@dataclass(frozen=True)
+class Behind:
+    """Of each bit of outline whether it is behind a barrier, and whether tumor has broken through that barrier."""
+
+    bits: Bools
+    breached: bool
+
+
 class Scene(Protocol):
     """A tumor and a specimen that can be measured."""
 
@@ -147,6 +155,16 @@ class Scene(Protocol):
 
     def stays_inside(self, start_px: Sequence[float], end_px: Sequence[float]) -> bool:
         """Whether the straight line between two points of the closed specimen stays in it."""
+
+    def through_tissue_mm(self, selected: Bools, closest: Closest) -> float | None:
+        """Length of the way from the tumor to the pair's edge point inside the tissue; None where none was found."""
+
+    def behind(self, wall: Any, is_cut: Bools) -> Behind:
+        """Which bits of the outline tumor cannot reach without crossing a barrier (a mask on the scene's grid, a
+        polygon or a line), and whether tumor has broken through it."""
+
+    def crossed(self, wall: Any, nearest: Nearest) -> Bools:
+        """For each pair of points whether the straight line between them crosses the barrier."""
 
     def tumor_extent_mm(self) -> float:
         """Greatest distance between two points of the tumor."""
