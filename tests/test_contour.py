@@ -129,7 +129,9 @@ def test_nothing_vanishes_or_merges(mask: np.ndarray) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(masks, st.data())
-def test_D04_D05_touching_is_kept_by_topology_and_nothing_else_touches(specimen: np.ndarray, data: st.DataObject) -> None:
+def test_D04_D05_touching_is_kept_by_topology_and_nothing_else_touches(
+    specimen: np.ndarray, data: st.DataObject
+) -> None:
     tumor = specimen & data.draw(arrays(bool, specimen.shape))
     field = smoothed(specimen)
     level, edge = tumor_contour(tumor, specimen, field), half_contour(field)

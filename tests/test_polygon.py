@@ -14,7 +14,6 @@ from marginkit.geometry.polygon import checked, placed, to_corners, to_index, wi
 from marginkit.geometry.tracing import mask_polygon
 
 
-
 def triangle(x: float) -> Polygon:
     with np.errstate(invalid="ignore"):
         return Polygon([(0, 0), (x, 1), (2, 0)])

@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from shapely.geometry import MultiPolygon
+from shapely.geometry import MultiPolygon, Polygon
 
 from marginkit.geometry.polygon import multi, to_index
 from marginkit.geometry.scene import Bools, Floats, Ints
@@ -84,21 +84,33 @@ def ranked(label: Ints, all_sides: Sides) -> Ints:
 
 
 def enclosed(parts: NDArray[Any], label: Ints, all_sides: Sides) -> Bools:
-    """Sides of outer rings that face a void which parts of one group enclose by touching each other."""
-    out: Bools = np.zeros(len(all_sides.part), bool)
-    several = np.flatnonzero(np.bincount(label, minlength=1) > 1)
-    for group in several.tolist():
+    """Sides that face a void without a way out: those of holes, of parts that lie in one, and those of outer rings
+    that enclose a void together, where parts of one group touch each other."""
+    out = all_sides.inner.copy()
+    voids = _voids_between(parts, label)
+    if voids:
+        outer = np.flatnonzero(~all_sides.inner)
+        middle = all_sides.ends_px[outer].mean(axis=1)[:, ::-1] + 0.5
+        near, _ = shapely.STRtree(voids).query(shapely.points(middle), predicate="dwithin", distance=TOUCH_PX)
+        out[outer[near]] = True
+    rings, _ = shapely.get_rings(parts, return_index=True)
+    holes = np.array([Polygon(ring) for ring in rings if not ring.is_ccw] + [Polygon(v.exterior) for v in voids])
+    if len(holes):
+        lying, _ = shapely.STRtree(holes).query(shapely.point_on_surface(parts), predicate="intersects")
+        out |= np.isin(all_sides.part, lying)
+    return out
+
+
+def _voids_between(parts: NDArray[Any], label: Ints) -> list[Polygon]:
+    """What the parts of a group enclose only together."""
+    voids: list[Polygon] = []
+    for group in np.flatnonzero(np.bincount(label, minlength=1) > 1).tolist():
         union = multi(shapely.multipolygons(parts[label == group]))
         x0, y0, x1, y1 = union.bounds
         around = shapely.box(x0 - 1, y0 - 1, x1 + 1, y1 + 1)
-        gaps = shapely.get_parts(shapely.difference(around, union))
-        voids = [gap for gap in gaps if not shapely.intersects(gap, around.exterior)]
-        if voids:
-            here = np.flatnonzero((label[all_sides.part] == group) & ~all_sides.inner)
-            middle = all_sides.ends_px[here].mean(axis=1)[:, ::-1] + 0.5
-            near, _ = shapely.STRtree(voids).query(shapely.points(middle), predicate="dwithin", distance=TOUCH_PX)
-            out[here[np.unique(near)]] = True
-    return out
+        gaps = shapely.get_parts(shapely.difference(around, union)).tolist()
+        voids += [gap for gap in gaps if not shapely.intersects(gap, around.exterior)]
+    return voids
 
 
 def without_slivers(polygon: MultiPolygon, touch: float) -> MultiPolygon:

@@ -143,7 +143,7 @@ class SegmentScene:
         """(sides,) class of each side."""
         kinds = np.full(len(self._sides.part), CUT, np.uint8)
         if self._holes == "ignore":
-            kinds[self._sides.inner | rings.enclosed(self._parts, self._piece, self._sides)] = HOLE
+            kinds[rings.enclosed(self._parts, self._piece, self._sides)] = HOLE
         if self._frame is not None:
             corners = self._sides.ends_px[:, :, ::-1] + 0.5
             for at, border in enumerate(self._frame):
