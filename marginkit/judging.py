@@ -146,9 +146,7 @@ class _Case:
         if self.margins.region == "signal" and self.policy.reference == "tumor":
             return "the distance is that of fluorescent signal, and the policy speaks of tumor"
         if self.policy.reference != self.reference:
-            return (
-                f"the policy counts from the {self.policy.reference}, and this was measured from the {self.reference}"
-            )
+            return f"the policy counts from the {self.policy.reference}, and this is from the {self.reference}"
         if self.state is not None and self.state not in self.policy.states:
             return f"the specimen is {self.state}, and the policy was made for {' or '.join(self.policy.states)}"
         kind = self.margin.behind_barrier
