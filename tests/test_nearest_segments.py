@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from marginkit.geometry.nearest_segments import SegmentSet, cut, distance_mm, points_between
+from marginkit.geometry.nearest_segments import SegmentSet, cut, points_between
+from marginkit.geometry.pairs import distance_mm
 
 whole = st.integers(-8, 8).map(float)
 loose = st.floats(-50, 50, allow_nan=False, width=32)
@@ -31,7 +32,7 @@ def test_equals_shapely(asked: np.ndarray, others: np.ndarray, spacing: np.ndarr
     ends = distance_mm(found.here_px, found.there_px, spacing)
     np.testing.assert_allclose(ends, found.distance_mm, rtol=1e-9, atol=1e-12)
     on_asked = shapely.distance(shapely.points(found.here_px * spacing), lines(asked, spacing))
-    on_other = shapely.distance(shapely.points(found.there_px * spacing), lines(others[found.segment], spacing))
+    on_other = shapely.distance(shapely.points(found.there_px * spacing), lines(others[found.element], spacing))
     assert max(on_asked.max(), on_other.max()) < 1e-9
 
 
@@ -56,8 +57,8 @@ def test_swapping_the_sets_gives_the_same_least(a: np.ndarray, b: np.ndarray, sp
 def test_D12_ties_go_to_the_first_point_in_array_order() -> None:
     """Two parallel sides: of all equally near pairs the one with the smallest y, then x."""
     asked = np.array([[[9.0, 3.0], [2.0, 3.0]]])
-    here, there, distance = points_between(asked, np.array([[[0.0, 7.0], [20.0, 7.0]]]), np.ones(2))
-    assert (here.tolist(), there.tolist(), distance.tolist()) == ([[2.0, 3.0]], [[2.0, 7.0]], [4.0])
+    best = points_between(asked, np.array([[[0.0, 7.0], [20.0, 7.0]]]), np.ones(2))
+    assert (best.here.tolist(), best.there.tolist(), best.distance.tolist()) == ([[2.0, 3.0]], [[2.0, 7.0]], [4.0])
 
 
 def test_cut_parts_share_their_ends_to_the_last_bit() -> None:

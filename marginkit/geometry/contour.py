@@ -33,30 +33,32 @@ HALF = 0.5
 NUDGE = 1e-7  # samples of exactly one half count as inside; the contour passes this near to them
 
 
-def half_contour(field: Any) -> MultiPolygon:
-    """Where a (h, w) field in [0, 1] is at least one half, by linear interpolation; (x, y) on pixel corners.
+def half_contour(field: Any, level: float = HALF) -> MultiPolygon:
+    """Where a (h, w) field in [0, 1] reaches one half (or another level), by linear interpolation; (x, y) on corners.
 
-    Diagonal neighbours above one half are joined, as pieces of tissue are 8-connected.
+    Diagonal neighbours above the level are joined, as pieces of tissue are 8-connected.
 
     >>> half_contour(np.array([[0.0, 1.0, 0.0]])).bounds
     (1.0, 0.0, 2.0, 1.0)
     """
-    samples = _settled(np.asarray(field, np.float64))
-    inside = np.argwhere(samples > HALF)
+    samples = settled(field, level)
+    inside = np.argwhere(samples > level)
     if not len(inside):
         return MultiPolygon()
     first, last = inside.min(axis=0), inside.max(axis=0)
     window = tuple(slice(low, high + 5) for low, high in zip(first, last))  # one sample beyond, in padded indices
     padded = np.pad(np.pad(samples, 1, mode="edge"), 1)[window]
     rings: list[Floats] = find_contours(  # type: ignore[no-untyped-call]
-        padded, HALF, fully_connected="high", positive_orientation="low"
+        padded, level, fully_connected="high", positive_orientation="low"
     )
     return assembled([ring for ring in (_on_image(r + first, samples.shape) for r in rings) if len(ring) > 2])
 
 
-def _settled(samples: Floats) -> Floats:
-    """Samples of which none is one half."""
-    return np.where(np.abs(samples - HALF) < NUDGE, HALF + np.where(samples < HALF, -NUDGE, NUDGE), samples)
+def settled(field: Any, level: float = HALF) -> Floats:
+    """Samples of which none is the level itself: those that are count as inside."""
+    samples: Floats = np.asarray(field, np.float64)
+    off = np.where(samples < level, -NUDGE, NUDGE)
+    return np.where(np.abs(samples - level) < NUDGE, level + off, samples)
 
 
 def _on_image(ring: Floats, shape: tuple[int, ...]) -> Floats:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiPolygon
 
 from marginkit.geometry import extent, rings
-from marginkit.geometry.nearest_segments import TIE, SegmentSet, cut, points_between
+from marginkit.geometry.nearest_segments import SegmentSet, cut, points_between
+from marginkit.geometry.pairs import TIE
 from marginkit.geometry.pixels import Pixels, surrounding
 from marginkit.geometry.polygon import multi, to_corners, within
 from marginkit.geometry.scene import CUT, FRAME, HOLE, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
@@ -39,6 +40,7 @@ def segment_scene(
     tumor_pixels: Pixels | None = None,
     specimen_pixels: Pixels | None = None,
     stray_px2: float = 0.0,
+    flags: tuple[str, ...] = (),
 ) -> SegmentScene:
     """The scene of a tumor and a specimen that are valid MultiPolygons in (x, y) on pixel corners.
 
@@ -52,6 +54,7 @@ def segment_scene(
     tumor_boundary, specimen_boundary : 'pixels', 'contour' or 'polygon': how each was read.
     tumor_pixels, specimen_pixels : the masks that the outlines come from, where they come from masks.
     stray_px2 : tumor outside the specimen that ``tumor`` does not contain, in pixels of the image.
+    flags : names from ``marginkit.flags`` that the outlines earned.
 
     Raises
     ------
@@ -61,6 +64,7 @@ def segment_scene(
     seen = specimen if borders is None else within(specimen, borders, "specimen")
     out = SegmentScene(tumor, seen, spacing_mm, borders, holes, link_mm)
     out.read_as(tumor_boundary, specimen_boundary, tumor_pixels, specimen_pixels, stray_px2)
+    out.flags = flags
     return out
 
 
@@ -68,6 +72,7 @@ class SegmentScene:
     """A tumor and a specimen made of straight sides; meets ``scene.Scene``. Made by ``segment_scene``."""
 
     ndim = 2
+    flags: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -251,7 +256,7 @@ class SegmentScene:
             out.distance_mm[here] = np.where(touching, 0.0, pairs.distance_mm)
             out.edge_px[here] = pairs.here_px
             out.tumor_px[here] = np.where(touching[:, None], pairs.here_px, pairs.there_px)
-            out.focus[here] = self._focus[members[pairs.segment]]
+            out.focus[here] = self._focus[members[pairs.element]]
         return out
 
     def closest(self, selected: Bools, nearest: Nearest) -> Closest | None:
@@ -281,8 +286,9 @@ class SegmentScene:
             return nearest.tumor_px[bit], int(nearest.focus[bit]), False
         tumor, members = self._sets[piece]
         edge = np.broadcast_to(nearest.edge_px[bit], (len(members), 2, 2))
-        _, points, distance = points_between(edge, tumor.segments_px, self._mm)
-        tied = np.flatnonzero(distance <= distance.min() * (1 + TIE))
+        best = points_between(edge, tumor.segments_px, self._mm)
+        points = best.there
+        tied = np.flatnonzero(best.distance <= best.distance.min() * (1 + TIE))
         first = tied[np.lexsort(points[tied].T[::-1])[0]]
         several = np.abs(points[tied] - points[first]).max() > self._touch
         return points[first], int(self._focus[members[first]]), bool(several)
