@@ -106,7 +106,8 @@ class Region:
             try:
                 region = np.asarray(slide.read_region((at[1], at[0]), self.level, (width, height)))
             except openslide.OpenSlideError as error:
-                raise FileError("E-FILE-05", "part of the image is broken", cause=str(error), file=name) from error
+                cause = _without_folders(error, self.path)
+                raise FileError("E-FILE-05", "part of the image is broken", cause=cause, file=name) from error
         seen = _colour.laid_over(region, 255.0)
         return np.asarray(seen[:: rows.step, :: columns.step, samples.start : samples.stop : samples.step])
 
@@ -119,7 +120,15 @@ def _open(path: str, name: str) -> OpenSlide:
     try:
         return openslide.OpenSlide(path)
     except openslide.OpenSlideError as error:
-        raise FileError("E-FILE-06", "the slide is broken", cause=str(error), file=name) from error
+        raise FileError("E-FILE-06", "the slide is broken", cause=_without_folders(error, path), file=name) from error
+
+
+def _without_folders(error: Exception, path: str) -> str:
+    """OpenSlide's message with the file's name where it gives the whole path."""
+    text = str(error)
+    for known in (path, str(Path(path).resolve()), str(Path(path).parent), str(Path(path).resolve().parent)):
+        text = text.replace(known, Path(path).name)
+    return text
 
 
 def _window(facts: Mapping[str, str], canvas: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -140,12 +149,9 @@ def claims(facts: Mapping[str, str]) -> tuple[Claim, ...]:
         if power is None:
             return ()
         return (Claim("objective power", None, f"{power}x", "E-CAL-01: a magnification is not a pixel size"),)
-    raw = [
-        f"{key}={value}"
-        for key, value in facts.items()
-        if key in ("aperio.MPP", "tiff.XResolution", "tiff.YResolution")
-    ]
-    detail = ", ".join([f"mpp-x={x}", f"mpp-y={y}", *raw])
+    raw = {key: facts[key] for key in ("aperio.MPP", "tiff.XResolution", "tiff.YResolution") if key in facts}
+    detail = ", ".join([f"mpp-x={x}", f"mpp-y={y}", *(f"{key}={value}" for key, value in raw.items())])
+    detail += " (decimal comma)" if any("," in value for value in raw.values()) else ""
     try:
         spacing_mm = tuple(units.positive(units.number(word, comma=True).value, detail) / 1000 for word in (y, x))
     except CalibrationError as error:
