@@ -112,12 +112,19 @@ class Tiff:
 
 def walk(stream: BinaryIO, name: str) -> Tiff:
     """The file's pages with their tags. FileError E-FILE-02, -06, -10; SizeError E-SIZE-01."""
-    file = Tiff(stream, name, os.fstat(stream.fileno()).st_size)
+    file = Tiff(stream, name, stream.seek(0, os.SEEK_END))
     first = _header(file)
     file.pages = tuple(_chain(file, first, set(), 0))
     if not file.pages:
         raise FileError("E-FILE-10", "a TIFF without pages", cause="the first page's offset is 0", file=name)
     return file
+
+
+def first(stream: BinaryIO, name: str) -> Ifd:
+    """The first page alone, without its SubIFDs and without those that follow."""
+    file = Tiff(stream, name, stream.seek(0, os.SEEK_END))
+    tags, _ = _tags(file, _header(file))
+    return Ifd(file, 0, tags)
 
 
 def _header(file: Tiff) -> int:
@@ -149,6 +156,13 @@ def _page(file: Tiff, offset: int, seen: set[int], depth: int) -> tuple[Ifd, int
     seen.add(offset)
     if len(seen) > MAX_PAGES:
         raise SizeError("E-SIZE-01", "too many pages", cause=f"more than {MAX_PAGES}", file=file.name)
+    tags, following = _tags(file, offset)
+    page = Ifd(file, offset, tags)
+    return Ifd(file, offset, tags, _sub(file, page, seen, depth)), following
+
+
+def _tags(file: Tiff, offset: int) -> tuple[dict[int, Tag], int]:
+    """(the tags of the page at an offset, offset of the next page)."""
     width, number = (8, "Q") if file.big else (2, "H")
     count = struct.unpack(f"{file.order}{number}", file.bytes_at(offset, width))[0]
     if count > MAX_TAGS:
@@ -157,9 +171,7 @@ def _page(file: Tiff, offset: int, seen: set[int], depth: int) -> tuple[Ifd, int
     start = offset + width
     raw = file.bytes_at(start, count * entry + struct.calcsize(link))
     tags = dict(filter(None, (_tag(file, raw, i * entry, start) for i in range(count))))
-    following = int(struct.unpack(f"{file.order}{link}", raw[count * entry :])[0])
-    page = Ifd(file, offset, tags)
-    return Ifd(file, offset, tags, _sub(file, page, seen, depth)), following
+    return tags, int(struct.unpack(f"{file.order}{link}", raw[count * entry :])[0])
 
 
 def _tag(file: Tiff, raw: bytes, at: int, start: int) -> tuple[int, Tag] | None:

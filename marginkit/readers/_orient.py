@@ -6,10 +6,13 @@ its mask can differ by a quarter turn. Here it is always applied.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from marginkit.records import Claim
 
 # orientation -> (flip rows, flip columns, then swap rows and columns)
 _STEPS = {
@@ -45,3 +48,10 @@ def stored(rows: range, columns: range, orientation: int, height: int, width: in
     if flip_x:
         columns = range(width - columns.stop, width - columns.start)
     return rows, columns
+
+
+def turned(claim: Claim, orientation: int) -> Claim:
+    """The claim after rows and columns changed places, where they did."""
+    if claim.spacing_mm is None or not turns(orientation):
+        return claim
+    return replace(claim, spacing_mm=(*claim.spacing_mm[:-2], claim.spacing_mm[-1], claim.spacing_mm[-2]))

@@ -18,6 +18,7 @@ from ._ifd import Ifd
 from ._xml import parse
 
 X_RESOLUTION, Y_RESOLUTION, UNIT = 282, 283, 296
+EXACT_PX = 200
 UNIT_WORDS = {1: "none", 2: "inch", 3: "cm"}
 
 
@@ -49,8 +50,8 @@ def levels(first: Ifd, rest: Sequence[tuple[Ifd, tuple[float, float]]]) -> list[
     base = _raw(first)
     for number, (ifd, ratio) in enumerate(rest, 1):
         for claim in resolution(ifd, f" of level {number}"):
-            if claim.spacing_mm is None:
-                continue
+            if claim.spacing_mm is None or min(ifd.integer(256, 0), ifd.integer(257, 0)) < EXACT_PX:
+                continue  # the ratio of small sizes is too coarse to contradict anything
             if _raw(ifd) == base:
                 found.append(Claim(claim.source, None, claim.detail, "a copy of level 0's tag, not its own size"))
             else:

@@ -252,7 +252,7 @@ def whole_jpeg(data: bytes, rows: int, columns: int) -> None:
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
 
 
-def read(path: str, item: Page, rows: range, columns: range, fill: int | float) -> NDArray[Any]:
+def read(path: str, item: Page, rows: range, columns: range, fill: float) -> NDArray[Any]:
     """(len(rows), len(columns), samples) pixels of a window of one page; ``fill`` where nothing was scanned."""
     out = np.full((len(rows), len(columns), item.samples), fill, item.dtype)
     if not out.size:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from marginkit import files
 from marginkit.errors import FileError, MarginError, PixelError
-from marginkit.records import Claim, Level, Picture
+from marginkit.records import Level, Picture
 
-from . import _ifd, _orient, _tiffpixels
+from . import _colour, _ifd, _openslide, _orient, _tiffpixels
 from ._ifd import Ifd
 from ._tifflayout import Layout, Plane, layout
 from ._tiffpixels import EXTRA, PALETTE, Page
@@ -57,6 +57,8 @@ def _open(path: str, indices: bool) -> Picture:
     try:
         with files.open_regular(path) as stream:
             file = _ifd.walk(stream, name)
+            if _openslide.owns(file.pages[0]):
+                return _openslide.read(path)
             found = layout(file)
             stream.seek(0)
             with tifffile.TiffFile(stream, _multifile=False) as library:
@@ -79,6 +81,8 @@ class Source:
 
     axes, shape : as seen, after orientation. pages : one a plane, in the order of ``lead``.
     colour : the samples are a colour (axis S); else samples are channels (axis C), where there is more than one.
+    alpha : of the fourth sample: 0 none, 1 associated (colours are already multiplied by it), 2 not.
+    mask : what was not scanned becomes 0, not white.
     """
 
     path: str
@@ -90,6 +94,7 @@ class Source:
     orientation: int
     colour: bool
     alpha: int
+    mask: bool
     palette: NDArray[np.uint8] | None = field(repr=False, default=None)
 
     @property
@@ -123,15 +128,17 @@ class Source:
         page = self.pages[number]
         bare = (range(rows.start, _end(rows)), range(columns.start, _end(columns)))
         stored = _orient.stored(*bare, self.orientation, page.height, page.width)
-        white = self.colour and self.palette is None
-        top = np.iinfo(page.dtype).max if page.dtype.kind in "ui" else 1
-        array = _tiffpixels.read(self.path, page, *stored, fill=top if white else 0)
+        top = _colour.white(page.dtype)
+        ground = top if self.colour and self.palette is None and not self.mask else 0.0
+        array = _tiffpixels.read(self.path, page, *stored, fill=ground)
         if page.photometric == MIN_IS_WHITE:
-            array = ~array if page.dtype == np.bool_ else top - array
+            array = ~array if page.dtype == np.bool_ else np.iinfo(page.dtype).max - array
         array = _orient.apply(array, self.orientation)[:: rows.step, :: columns.step]
         if self.palette is not None:
             return np.asarray(self.palette[array[..., 0]])
-        return _over_white(array, self.alpha, top) if self.colour else array
+        if self.alpha:
+            return _colour.laid_over(array[..., :4], ground, associated=self.alpha == 1)
+        return array[..., :3] if self.colour else array
 
 
 def _product(lead: list[range]) -> list[tuple[int, ...]]:
@@ -145,19 +152,6 @@ def _product(lead: list[range]) -> list[tuple[int, ...]]:
 def _end(values: range) -> int:
     """One beyond the last value."""
     return values[-1] + 1 if len(values) else values.start
-
-
-def _over_white(array: NDArray[Any], alpha: int, top: float) -> NDArray[Any]:
-    """Three colours; what is transparent was not scanned and becomes white, never black tissue.
-
-    alpha : 0 none, 1 associated (colours are already multiplied), 2 not.
-    """
-    colours = array[..., :3]
-    if not alpha or array.shape[-1] < 4:
-        return colours
-    share = array[..., 3:4].astype(np.float64) / top
-    seen = colours * (share if alpha == 2 else 1.0) + top * (1 - share)
-    return np.clip(np.rint(seen) if array.dtype.kind in "ui" else seen, 0, top).astype(array.dtype)
 
 
 def _source(
@@ -189,7 +183,7 @@ def _source(
     shape = (*found.lead, *([page.samples] if inner else []), *seen, *([3] if colour else []))
     extra = first.values(EXTRA)
     alpha = int(extra[0]) if colour and extra.size and page.samples > 3 and int(extra[0]) in (1, 2) else 0
-    return Source(path, before, axes, shape, found.lead, pages, orientation, colour, alpha, palette)
+    return Source(path, before, axes, shape, found.lead, pages, orientation, colour, alpha, indices, palette)
 
 
 def _shifted(page: Page, shift: int, ifd: Ifd) -> Page:
@@ -227,15 +221,8 @@ def _picture(name: str, found: Layout, sources: list[Source]) -> Picture:
     flags = [
         flag for flag, is_so in (("not_scanned", missing > 0), ("orientation_applied", first.orientation > 1)) if is_so
     ]
-    claimed = tuple(map(_turned, found.claims)) if _orient.turns(first.orientation) else found.claims
+    claimed = tuple(_orient.turned(claim, first.orientation) for claim in found.claims)
     return Picture(
         name, found.format, first.axes, first.shape, first.dtype, levels, found.kind, found.channels, claimed,
         flags=tuple(flags), warnings=tuple(notes),
     )  # fmt: skip
-
-
-def _turned(claim: Claim) -> Claim:
-    """The claim after rows and columns changed places."""
-    if claim.spacing_mm is None:
-        return claim
-    return replace(claim, spacing_mm=(*claim.spacing_mm[:-2], claim.spacing_mm[-1], claim.spacing_mm[-2]))
