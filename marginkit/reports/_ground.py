@@ -7,18 +7,19 @@ the block that it covers, and every place is computed from pixel corners.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.records import Floats, Level, Measured
+from marginkit.records import Level, Measured
 from marginkit.reports._view import View
 
-Pixels = NDArray[np.uint8]
+Pixels: TypeAlias = NDArray[np.uint8]
+Grey: TypeAlias = NDArray[np.floating[Any]]  # single precision does for the eye
 NEUTRAL = 238
 MOST_PIXELS = 400_000_000  # more of one level than this is not read for a picture: the ground stays neutral
-BAND_PIXELS = 16_000_000
+BAND_PIXELS = 4_000_000
 
 
 class Ground:
@@ -36,7 +37,7 @@ class Ground:
         pixels, low, step = found
         return _placed(self._shown(pixels), low, step, view)
 
-    def _reduced(self, view: View) -> tuple[Floats, Floats, Floats] | None:
+    def _reduced(self, view: View) -> tuple[Grey, Grey, Grey] | None:
         """Block means (rows, columns, samples), the level-0 corner of the first, and the level-0 size of a block."""
         letters = self._letters(view)
         level = self._level(view, letters)
@@ -93,7 +94,7 @@ class Ground:
         pixels = np.moveaxis(pixels, order, (0, 1))
         return pixels.reshape(*pixels.shape[:2], -1)
 
-    def _shown(self, pixels: Floats) -> Floats:
+    def _shown(self, pixels: Grey) -> Grey:
         """(rows, columns, 3) in 0…255. Colour of 8 bits is shown as it is; counts are stretched, for the eye only."""
         colour = pixels.shape[2] in (3, 4) and "S" in self.case.picture.axes
         if colour and self.case.picture.dtype == np.uint8:
@@ -104,7 +105,7 @@ class Ground:
         planes = [np.clip((pixels[..., k] - low) / (high - low), 0, 1) for k, (low, high) in enumerate(self.limits)]
         if colour:
             return 255 * np.stack(planes[:3], axis=-1)
-        grey: Floats = 255 * np.max(planes, axis=0)
+        grey: Grey = 255 * np.max(planes, axis=0)
         return np.repeat(grey[..., None], 3, axis=2)
 
 
@@ -112,9 +113,9 @@ def _downsample(level: Level, letter: str) -> float:
     return {"Y": level.downsample[0], "X": level.downsample[1]}.get(letter, 1.0)
 
 
-def _means(pixels: NDArray[Any], block: NDArray[np.int64]) -> Floats:
+def _means(pixels: NDArray[Any], block: NDArray[np.int64]) -> Grey:
     """Means of blocks; the last ones of pixels that are there."""
-    found = pixels.astype(np.float64)
+    found: Grey = pixels.astype(np.float32)
     for axis, size in enumerate(block.tolist()):
         if size > 1:
             starts = np.arange(0, found.shape[axis], size)
@@ -123,23 +124,23 @@ def _means(pixels: NDArray[Any], block: NDArray[np.int64]) -> Floats:
     return found
 
 
-def _on_white(pixels: Floats) -> Floats:
+def _on_white(pixels: Grey) -> Grey:
     """Colour without its alpha: what was never scanned is white."""
     if pixels.shape[2] == 3:
         return pixels
     share = pixels[..., 3:] / 255
-    white: Floats = pixels[..., :3] * share + 255 * (1 - share)
+    white: Grey = pixels[..., :3] * share + 255 * (1 - share)
     return white
 
 
-def _stretch(values: Floats) -> tuple[float, float]:
+def _stretch(values: Grey) -> tuple[float, float]:
     low, high = (float(v) for v in np.percentile(values, (0.5, 99.7)))
     if math.isclose(low, high):
         low, high = float(values.min()), float(values.max())
     return (low, high) if high > low else (low - 1.0, low + 1.0)
 
 
-def _placed(pixels: Floats, low: Floats, step: Floats, view: View) -> Pixels:
+def _placed(pixels: Grey, low: Grey, step: Grey, view: View) -> Pixels:
     """Blocks where they lie in a view: enlarged ones stay squares, others are interpolated."""
     import cv2
 

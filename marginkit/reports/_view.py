@@ -1,6 +1,6 @@
 """A window onto a plane of the picture, in physical aspect: what is drawn, and where it lands.
 
-The surprising thing: pixels need not be square, a panel's are. So the two axes of a window have two zooms and one scale.
+The surprising thing: pixels need not be square, a panel's are. So the axes of a window have two zooms and one scale.
 """
 
 from __future__ import annotations
