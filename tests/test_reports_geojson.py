@@ -12,6 +12,7 @@ from shapely.geometry import shape
 from marginkit import measure
 from marginkit.records import Margin, Region, ReportWriter
 from marginkit.reports import geojson
+from marginkit.reports._frame import plane_of
 from tests.cases import SPACING, pair, picture, square_case
 
 
@@ -147,10 +148,12 @@ def test_volume_has_planes():
     assert cut == 2 * (14 + 16)
 
 
-@pytest.mark.parametrize(("edge_z", "tumor_z", "plane"), [(1.0, 4.0, 1), (8.0, 6.0, 7), (3.5, 3.5, 3), (9.0, 9.0, 8)])
+@pytest.mark.parametrize(("edge_z", "tumor_z", "plane"), [(0.5, 3.5, 1), (7.5, 5.5, 7), (3.0, 3.0, 3), (8.5, 8.5, 8)])
 def test_plane_of_an_edge_between_two(edge_z, tumor_z, plane):
-    case = square_case(picture=picture(np.zeros((9, 4, 4), np.uint8), "ZYX", (1, 1, 1)))
-    assert geojson.plane_of(np.array([edge_z, tumor_z]), case) == plane
+    case = square_case(picture=picture(np.zeros((9, 4, 4), np.uint8), "ZYX", (1, *SPACING)))
+    volume = replace(case.result, ndim=3, spacing_mm=(1, *SPACING))
+    ends = pair((tumor_z, 0, 0), (edge_z, 0, 0), volume.spacing_mm)
+    assert plane_of(replace(case, result=volume), ends, 0) == plane
 
 
 def test_plane_of_a_stack():

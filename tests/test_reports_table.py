@@ -108,7 +108,7 @@ def test_D13_what_is_printed_cannot_contradict(value, words):
     [
         ("at_most", 3.21, "≤ 3.2 mm"),
         ("at_least", 3.21, "≥ 3.2 mm"),
-        ("touching", 0.0, "touching (0 mm)"),
+        ("touching", 0.0, "touching, 0 mm"),
         ("exact", 0.0123, "0.012 mm"),
     ],
 )

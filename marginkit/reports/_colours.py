@@ -58,10 +58,10 @@ def far_mm(distance_mm: Floats) -> float:
 
 
 def ticks(far: float) -> list[float]:
-    """Round places on a scale from 0 to ``far``, both ends among them where they are round.
+    """At most six round places on a scale from 0 to ``far``.
 
-    >>> ticks(10.0), ticks(3.0)
-    ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
+    >>> ticks(10.0), ticks(0.15)
+    ([0.0, 2.0, 4.0, 6.0, 8.0, 10.0], [0.0, 0.05, 0.1, 0.15])
     """
-    step = nice(far / 4.5)
+    step = 1 / nice(5 / far * (1 + 1e-9))  # 1, 2 or 5 × 10ⁿ again, and not below a fifth
     return [float(f"{k * step:.12g}") for k in range(int(far / step + 1e-9) + 1)]

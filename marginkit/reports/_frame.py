@@ -6,13 +6,14 @@ that also shift by half a pixel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marginkit.records import Floats, Measured, Region
+from marginkit.records import ClosestPair, Floats, Measured, Region
 from marginkit.reports import _rings
 
 if TYPE_CHECKING:
@@ -80,3 +81,31 @@ def area(region: Region, case: Measured, axis: int | None = None, index: int = 0
         return None
     found = shapely.transform(_rings.outline(flat.data), lambda xy: xy * scale[::-1] + shift[::-1])
     return None if found.is_empty else found
+
+
+def plane_of(case: Measured, pair: ClosestPair, axis: int) -> int:
+    """The level-0 plane across ``axis`` that holds a pair's edge point; of a face between two, the tumor's side."""
+    edge, tumor = frame(case).corners([pair.edge_px, pair.tumor_px])[:, axis].tolist()
+    plane = math.ceil(edge) - 1 if tumor < edge else math.floor(edge)
+    return int(min(max(plane, 0), extent(case)[axis] - 1))
+
+
+def extent(case: Measured) -> tuple[int, ...]:
+    """Pixels of level 0 along the axes of the result."""
+    return case.picture.spatial_shape[-case.result.ndim :]
+
+
+def bounds(region: Region, case: Measured) -> tuple[Floats, Floats] | None:
+    """Lowest and highest corner of a region, level 0, array order; None where it is empty."""
+    if isinstance(region.data, np.ndarray):
+        inside = region.data if region.data.dtype == np.bool_ else region.data >= 0.5
+        axes = range(inside.ndim)
+        lines = [np.flatnonzero(inside.any(tuple(a for a in axes if a != axis))) for axis in axes]
+        if not len(lines[0]):
+            return None
+        low, high = np.array([line[0] for line in lines]), np.array([line[-1] + 1 for line in lines])
+    else:
+        x0, y0, x1, y1 = region.data.bounds
+        low, high = np.array([y0, x0]), np.array([y1, x1])
+    scale, shift = pixel_corners(region, case)
+    return low * scale + shift, high * scale + shift

@@ -32,11 +32,11 @@ def _unlike(value_mm: float, rounded_mm: float) -> str:
 
 
 def shown(margin: Margin) -> str:
-    """A margin in words: ``3.2 mm``, ``≤ 3.2 mm``, ``touching`` or ``not assessable``."""
+    """A margin in words: ``3.2 mm``, ``≤ 3.2 mm``, ``touching, 0 mm`` or ``not assessable``."""
     if margin.value_mm is None:
         return "not assessable"
     if margin.qualifier == "touching":
-        return "touching (0 mm)"
+        return "touching, 0 mm"
     return SIGN[margin.qualifier] + millimetres(margin.value_mm)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, frame
+from marginkit.reports._frame import area, frame, plane_of
 from marginkit.reports._wording import shown
 
 if TYPE_CHECKING:
@@ -53,15 +53,7 @@ def planes(case: Measured) -> list[int]:
     """Level-0 planes that hold the edge point of a margin; 0, or the plane of the stack, for a result in 2-D."""
     if case.result.ndim == 2:
         return [case.plane or 0]
-    pairs = [margin.closest for margin in case.result.margins if margin.closest is not None]
-    return sorted({plane_of(frame(case).corners([pair.edge_px, pair.tumor_px])[:, 0], case) for pair in pairs})
-
-
-def plane_of(ends: Floats, case: Measured) -> int:
-    """The plane of an edge point, given the z of both ends; of a point on the face between two, the tumor's side."""
-    edge, tumor = float(ends[0]), float(ends[1])
-    plane = math.ceil(edge) - 1 if tumor < edge else math.floor(edge)
-    return min(max(plane, 0), case.picture.spatial_shape[0] - 1)
+    return sorted({plane_of(case, margin.closest, 0) for margin in case.result.margins if margin.closest is not None})
 
 
 def _pairs(case: Measured) -> Iterator[dict[str, Any]]:
@@ -69,7 +61,7 @@ def _pairs(case: Measured) -> Iterator[dict[str, Any]]:
         if margin.closest is None:
             continue
         ends = frame(case).corners([margin.closest.edge_px, margin.closest.tumor_px])
-        z = case.plane or 0 if case.result.ndim == 2 else plane_of(ends[:, 0], case)
+        z = (case.plane or 0) if case.result.ndim == 2 else plane_of(case, margin.closest, 0)
         yield _feature(
             case,
             _line(ends[:, -2:]),
