@@ -95,7 +95,20 @@ def test_every_room_opens_with_why_it_exists() -> None:
 
 
 def test_importing_marginkit_loads_nothing_heavy() -> None:
-    heavy = "numpy scipy skimage cv2 tifffile zarr shapely openslide typer rich pydicom nibabel".split()
+    heavy = [
+        "numpy",
+        "scipy",
+        "skimage",
+        "cv2",
+        "tifffile",
+        "zarr",
+        "shapely",
+        "openslide",
+        "typer",
+        "rich",
+        "pydicom",
+        "nibabel",
+    ]
     code = f"import sys, marginkit; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
