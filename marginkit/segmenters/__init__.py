@@ -1,0 +1,1 @@
+"""The shelf of segmenters: one file each."""
