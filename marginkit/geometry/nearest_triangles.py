@@ -144,7 +144,21 @@ class TriangleSet:
         point, own = within_reach(self._tree, corners * self._scale, (longest + self._longest) / np.sqrt(3))
         place, corner = spread(point, own, back, len(corners))
         who, which = self._owners(place // 3, corner)
+        known = self.nearest_from_corners(asked).distance_mm
+        near = self._gap_at_least(asked[who], which) <= known[who] * (1 + 1e-9) + 1e-9 * self._longest
+        who, which = who[near], which[near]
         return first_of_each(who, which, triangles_between(asked[who], self.triangles_px[which], self.spacing_mm))
+
+    def _gap_at_least(self, asked: Floats, which: Ints) -> Floats:
+        """A lower bound of the distance in mm between triangles: that of their boxes."""
+        low, high = asked.min(axis=1), asked.max(axis=1)
+        own_low, own_high = (box[which] for box in self._boxes)
+        gap = np.maximum(np.maximum(own_low - high, low - own_high), 0) * self.spacing_mm
+        return np.sqrt(_dot(gap, gap))
+
+    @cached_property
+    def _boxes(self) -> tuple[Floats, Floats]:
+        return self.triangles_px.min(axis=1), self.triangles_px.max(axis=1)
 
     def nearest_to_points(self, points_px: Floats) -> Pairs:
         """Nearest points between each of (n, 3) points and this set."""

@@ -261,7 +261,7 @@ class SurfaceScene:
         out.edge_px[at[covered]] = out.tumor_px[at[covered]] = self._on_image(centre[covered])
 
     def _covered(self, own: Floats) -> Bools:
-        """Whether points of the specimen's surface lie inside the tumor, whose samples are then above the specimen's."""
+        """Whether points of the specimen's surface lie inside the tumor: its samples are then above the specimen's."""
         drawn = self._drawn
         if drawn.tumor_field is None:
             voxel = np.rint(own).astype(np.int64)
