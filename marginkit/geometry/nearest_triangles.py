@@ -62,7 +62,7 @@ def _feet(point: Floats, face: Floats, spacing_mm: Floats) -> list[tuple[Floats,
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
-    dot: Floats = (a * b).sum(axis=1)
+    dot: Floats = np.einsum("ij,ij->i", a, b)
     return dot
 
 
