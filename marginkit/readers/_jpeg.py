@@ -33,6 +33,10 @@ def header(data: bytes, name: str) -> Header:
         raise PixelError("E-PIX-02", "colours not supported", cause=cause, remedy="Export as RGB.", file=name)
     if not height or not width:
         raise PixelError("E-PIX-06", "empty image", cause=f"{width} x {height} pixels", file=name)
+    if len(data) < height * width // 512:
+        # each 8 x 8 block of pixels costs a bit at the least
+        cause = f"{len(data)} bytes for {width} x {height} pixels"
+        raise FileError("E-FILE-02", "the file is cut short", cause=cause, remedy="Copy it again.", file=name)
     exif = next((body[6:] for marker, body in markers if marker == 0xE1 and body.startswith(b"Exif\0\0")), b"")
     orientation, claims, notes = _exif.read(exif, name)
     if any(marker == 0xE2 and body.startswith(b"ICC_PROFILE") for marker, body in markers):
