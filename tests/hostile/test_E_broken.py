@@ -119,7 +119,42 @@ def test_E06_jpeg_tile_that_ends_early(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[offset + count - 40 : offset + count] = bytes(40)
     path.write_bytes(data)
-    with pytest.raises(FileError, match=r"E-FILE-05\): segment 5 .*the JPEG data end early"):
+    with pytest.raises(FileError, match=r"E-FILE-05\): segment 5 .*(Premature|premature)"):
+        mk.open(path).read()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "jpeg.tif"])
+def test_E06_jpeg_with_garbage_in_the_middle(tmp_path: Path, name: str) -> None:
+    """Most libraries make a picture of this, grey from the garbage on."""
+    MAKERS[name](tmp_path / name)
+    data = bytearray((tmp_path / name).read_bytes())
+    scan = data.index(b"\xff\xda") + 100
+    data[scan : scan + 60] = b"\x12" * 60
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(FileError, match="E-FILE-05"):
+        mk.open(tmp_path / name).read()
+
+
+def test_E06_jpeg_whose_rest_was_cut_out(tmp_path: Path) -> None:
+    MAKERS["a.jpg"](tmp_path / "a.jpg")
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(data[: len(data) // 2] + b"\xff\xd9")
+    with pytest.raises(FileError, match="E-FILE-05"):
+        mk.open(tmp_path / "a.jpg").read()
+
+
+def test_E06_tile_smaller_than_promised(tmp_path: Path) -> None:
+    import imagecodecs
+
+    path = tiff(tmp_path / "a.tif", tile=(32, 32), compression="jpeg")
+    with tifffile.TiffFile(path) as tif:
+        offset, count = tif.pages[0].dataoffsets[5], tif.pages[0].databytecounts[5]
+    small = imagecodecs.jpeg8_encode(np.zeros((16, 16), np.uint8), level=50)
+    assert len(small) <= count
+    data = bytearray(path.read_bytes())
+    data[offset : offset + count] = small.ljust(count, b"\0")
+    path.write_bytes(data)
+    with pytest.raises(FileError, match=r"E-FILE-05\): segment 5 .*it holds 16 x 16 pixels"):
         mk.open(path).read()
 
 
