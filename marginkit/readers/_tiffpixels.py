@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from marginkit.errors import FileError, MarginError, PixelError, SizeError
 
+from . import _jpeg
 from ._ifd import Ifd
 
 MAX_SEGMENT_BYTES = 1 << 30
@@ -28,7 +29,7 @@ JPEG = (6, 7)
 REFUSED = {5: "CMYK", 8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "a colour filter array", 32844: "LogL"}
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILLORDER = 256, 257, 258, 259, 262, 266
 STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PREDICTOR, PALETTE = 273, 277, 278, 279, 284, 317, 320
-TILE_WIDTH, TILE_LENGTH, TILES, TILE_BYTES, EXTRA, FORMAT, DEPTH = 322, 323, 324, 325, 338, 339, 32997
+TILE_WIDTH, TILE_LENGTH, TILES, TILE_BYTES, EXTRA, FORMAT, JPEG_TABLES = 322, 323, 324, 325, 338, 339, 347
 
 _seeking = Lock()
 Decoder = Callable[[bytes, int, int], NDArray[Any]]  # (data, index, rows) -> (rows, columns, samples)
@@ -179,7 +180,9 @@ def _decoder(ifd: Ifd, decoder: Callable[[Ifd], Any], dtype: np.dtype[Any], colu
     line = math.ceil(columns * samples * bits / 8)
     if regular and (compression == 1 or compression in BYTE_CODECS):
         return _Plain(ifd.file.order, dtype, compression, ifd.integer(PREDICTOR, 1), columns, samples)
-    tables = ifd.values(347).tobytes() if compression in JPEG else None
+    tables = ifd.values(JPEG_TABLES).tobytes()
+    if compression == 7 and bits == 8 and samples in (1, 3):
+        return _Jpeg(tables, ifd.integer(PHOTOMETRIC, 1) == 2, columns, samples)
     return _Other(decoder(ifd).decode, compression, line, columns, tables or None)
 
 
@@ -216,6 +219,23 @@ class _Plain:
 
 
 @dataclass(frozen=True)
+class _Jpeg:
+    """JPEG of 8 bits, by a decoder that does not fill up what is missing."""
+
+    tables: bytes
+    rgb: bool
+    columns: int
+    samples: int
+
+    def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
+        _fits(data, rows, self.columns)
+        array = _jpeg.strict(_jpeg.joined(self.tables, data, rgb=self.rgb and self.samples == 3), self.samples)
+        if array.shape[0] > rows or array.shape[1] > self.columns:
+            array = array[:rows, : self.columns]
+        return array
+
+
+@dataclass(frozen=True)
 class _Other:
     """Everything else, by tifffile's decoder, after a look at whether the data are whole."""
 
@@ -229,7 +249,9 @@ class _Other:
         if self.compression == 1 or self.compression in BYTE_CODECS:
             _expand(data, self.compression, rows * self.line)
         if self.compression in JPEG:
-            whole_jpeg(data, rows, self.columns)
+            if b"\xff\xd9" not in data[-32:]:
+                raise ValueError("the JPEG data end early")
+            _fits(data, rows, self.columns)
             array, _, _ = self.decoder(data, index, jpegtables=self.tables)
         else:
             array, _, _ = self.decoder(data, index)
@@ -237,10 +259,8 @@ class _Other:
         return plane
 
 
-def whole_jpeg(data: bytes, rows: int, columns: int) -> None:
-    """Nothing; ValueError where a JPEG stream ends early or is larger than its tile."""
-    if b"\xff\xd9" not in data[-32:]:
-        raise ValueError("the JPEG data end early")
+def _fits(data: bytes, rows: int, columns: int) -> None:
+    """Nothing; ValueError where a JPEG stream says that it is larger than its tile, before it is decoded."""
     at = 2
     while at + 9 < len(data) and data[at] == 0xFF:
         marker = data[at + 1]
@@ -304,6 +324,8 @@ def _place(
         if len(data) < count:
             raise ValueError(f"{len(data)} of {count} bytes are there")
         array = item.decode(data, index, height)
+        if array.shape[0] < min(height, item.height - top) or array.shape[1] < min(item.columns, item.width - left):
+            raise ValueError(f"it holds {array.shape[1]} x {array.shape[0]} pixels")
     except MarginError:
         raise
     except Exception as error:

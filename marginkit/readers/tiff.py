@@ -6,7 +6,7 @@ what was scanned come from the tags themselves.
 
 from __future__ import annotations
 
-import struct
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ GENERAL = True
 SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".qptiff", ".lsm")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 274
+_QUIET = logging.NullHandler()  # our own errors say what is wrong
 MIN_IS_WHITE, RGB, PALETTE_COLOUR, YCBCR = 0, 2, 3, 6
 JPEG_LIKE = (6, 7, 33003, 33004, 33005, 34712, 50001, 50002)
 
@@ -54,6 +55,7 @@ def _open(path: str, indices: bool) -> Picture:
 
     before = files.stamp(path)
     name = Path(path).name
+    logging.getLogger("tifffile").addHandler(_QUIET)
     try:
         with files.open_regular(path) as stream:
             file = _ifd.walk(stream, name)
@@ -71,7 +73,7 @@ def _open(path: str, indices: bool) -> Picture:
         return _picture(name, found, sources)
     except MarginError:
         raise
-    except (tifffile.TiffFileError, ValueError, KeyError, IndexError, struct.error, OSError) as error:
+    except Exception as error:  # the decoder library meets tags that it does not expect
         raise FileError("E-FILE-06", "the TIFF is broken", cause=str(error), file=name) from error
 
 
