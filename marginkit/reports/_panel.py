@@ -18,7 +18,7 @@ from marginkit.reports._ground import Ground
 from marginkit.reports._labels import Labels
 from marginkit.reports._strokes import Colour, Pixels
 from marginkit.reports._view import RIM_PX, View
-from marginkit.reports._wording import shown
+from marginkit.wording import shown
 
 if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon
