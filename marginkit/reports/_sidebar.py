@@ -14,7 +14,7 @@ from marginkit import flags
 from marginkit.records import Margin, Measured
 from marginkit.reports import _colours, _strokes
 from marginkit.reports._strokes import Colour, Pixels
-from marginkit.reports._wording import RESEARCH, interval, shown
+from marginkit.wording import RESEARCH, interval, shown
 
 WIDTH = 440
 PAD = 22

@@ -19,7 +19,7 @@ from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
 from marginkit.reports._edge import Steps, steps
 from marginkit.reports._frame import area, frame, plane_of
-from marginkit.reports._wording import shown
+from marginkit.wording import shown
 
 if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon
