@@ -89,8 +89,15 @@ class Level:
         return (float(self.upper_mm), int(self.upper_operator == "<="))
 
     @property
+    def limited(self) -> bool:
+        """Whether some distance does not belong to the level."""
+        return self.start > (0.0, 0) or math.isfinite(self.end[0])
+
+    @property
     def rule(self) -> str:
         """The limits in words, e.g. ``≥ 5 mm``."""
+        if not self.limited:
+            return "any distance"
         upper = "" if self.upper_mm is None else f" and {_SHOWN[str(self.upper_operator)]} {self.upper_mm:g}"
         return f"{_SHOWN[self.operator]} {self.mm:g}{upper} mm"
 
