@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -31,12 +32,13 @@ def coverage(
     shape: tuple[int, ...], spacing: tuple[float, ...], centre_mm: tuple[float, ...], radius_mm: float
 ) -> Floats:
     """Share of each pixel that a disc or ball covers, from 8 sampling points an axis."""
-    fine = tuple(8 * n for n in shape)
-    small = tuple(s / 8 for s in spacing)
-    shifted = tuple(c + 7 / 16 * s for c, s in zip(centre_mm, spacing))
-    inside = _depth_mm(fine, small, shifted, radius_mm) >= 0
-    blocks = inside.reshape(tuple(n for size in shape for n in (size, 8)))
-    share: Floats = blocks.mean(axis=tuple(range(1, 2 * len(shape), 2)))
+    half = math.hypot(*spacing) / 2
+    depth = _depth_mm(shape, spacing, centre_mm, radius_mm)
+    share: Floats = (depth > 0).astype(np.float64)
+    rim = np.argwhere(np.abs(depth) <= half)
+    points = (np.indices((8,) * len(shape)).reshape(len(shape), -1).T + 0.5) / 8 - 0.5
+    away = ((rim[:, None] + points) * spacing - np.array(centre_mm)) ** 2
+    share[tuple(rim.T)] = (away.sum(-1) <= radius_mm**2).mean(axis=1)
     return share
 
 
