@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -348,7 +348,7 @@ def selftest(as_json: Json = False) -> None:
     from marginkit.measuring import measure as measure_
 
     with progress("measuring phantoms"):
-        rows = phantoms.selftest(measure_)
+        rows = phantoms.selftest(cast(phantoms.Measure, measure_))
     told = [
         {"name": r.name, "kind": r.kind, "truth_mm": r.truth_mm, "measured_mm": r.measured_mm, "error_mm": r.error_mm,
          "tolerance_mm": r.tolerance_mm, "ok": r.ok}
@@ -364,7 +364,8 @@ def selftest(as_json: Json = False) -> None:
             table.add_column(column)
         for row in told:
             numbers = [
-                "-" if row[k] is None else f"{row[k]:.6g}" for k in ("truth_mm", "measured_mm", "error_mm", "tolerance_mm")
+                "-" if row[k] is None else f"{row[k]:.6g}"
+                for k in ("truth_mm", "measured_mm", "error_mm", "tolerance_mm")
             ]
             table.add_row(str(row["name"]), str(row["kind"]), *numbers, "ok" if row["ok"] else "WRONG")
         print_table(table)
