@@ -165,9 +165,7 @@ def _info_table(picture: Picture) -> Table:
     return table
 
 
-@app.command(
-    epilog="Example: marginkit measure ct.nii.gz --tumor mask.nii.gz --specimen threshold:above=-300,largest=yes,fill=yes"
-)
+@app.command(epilog="Example: marginkit measure ct.nii.gz --tumor mask.nii.gz --specimen threshold:above=-300,fill=yes")
 def measure(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image that gives the pixel size.")],
     specimen: Annotated[str, typer.Option("--specimen", metavar="SRC", help="The tissue that was removed.")],
