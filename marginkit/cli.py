@@ -83,7 +83,7 @@ def print_table(table: Table) -> None:
 
 @app.command(epilog="Example: marginkit demo --out demo-out")
 def demo(out: Out = Path("demo-out"), as_json: Json = False) -> None:
-    """Measure the bundled sample data: table, overlay pictures, result files."""
+    """Measure the bundled samples; write pictures and results."""
     from marginkit import samples
 
     cases = []
@@ -105,7 +105,7 @@ def info(
     confirm: Confirm = False,
     as_json: Json = False,
 ) -> None:
-    """Show what an image is, every pixel size that it claims, and which one was taken."""
+    """Show what an image is, and its pixel size with its source."""
     from marginkit import opening
 
     picture = opening.open(image, pixel_size=pixel_size, confirm=confirm)
@@ -189,7 +189,7 @@ def measure(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Measure one case: read regions, find the edge, measure, judge, write.
+    """Measure one case, judge it, write pictures and results.
 
     SRC is a mask, probability or label file (FILE#label=2), an outline file (FILE#Class), or NAME:key=value,...
     """
@@ -297,7 +297,7 @@ def policies(
     folder: Annotated[str | None, typer.Option("--folder", help="More policies, as TOML files.")] = None,
     as_json: Json = False,
 ) -> None:
-    """List the policies, or show one with its citation."""
+    """List the published rules, or show one in full."""
     from marginkit import judging
 
     found = judging.policies(folder) if policy is None else {policy: judging.find(policy, folder)}
@@ -341,7 +341,7 @@ def _policy(policy: Any) -> dict[str, Any]:
 
 @app.command(epilog="Example: marginkit selftest")
 def selftest(as_json: Json = False) -> None:
-    """Measure phantoms whose answer is known, here and now."""
+    """Measure phantoms whose answer is known."""
     from marginkit import phantoms
     from marginkit.measuring import measure as measure_
 
