@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marginkit.errors import MarginError as MarginError
+    from marginkit.judging import judge as judge
+    from marginkit.judging import policies as policies
     from marginkit.measuring import measure as measure
+    from marginkit.opening import open as open
     from marginkit.records import Margins as Margins
     from marginkit.records import Profile as Profile
     from marginkit.records import Region as Region
@@ -19,10 +22,13 @@ __version__ = "0.1.0"
 
 _HOME = {
     "MarginError": "errors",
+    "judge": "judging",
+    "policies": "judging",
     "Margins": "records",
     "Profile": "records",
     "Region": "records",
     "measure": "measuring",
+    "open": "opening",
 }
 __all__ = sorted(_HOME)
 

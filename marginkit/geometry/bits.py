@@ -11,10 +11,13 @@ and a mask of shape ``(h, w)`` has ``(h+1, w+1)`` of them.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,8 @@ from numpy.typing import NDArray
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 Words: TypeAlias = NDArray[np.uint64]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 STRIP_BYTES = 1 << 20  # of mask per strip: its words and temporaries stay in the cache
 _ONE = np.uint64(1)
@@ -70,19 +75,30 @@ def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
     flat = words.view(np.uint8)
     lines = max(1, strip_bytes // max(1, int(np.prod(mask.shape[1:], dtype=np.int64))))
     row_size = int(np.prod(mask.shape[1:-1], dtype=np.int64))
-    for first in range(0, mask.shape[0], lines):
+
+    def fill(first: int) -> None:
         strip = np.asarray(mask[first : first + lines])
         if strip.dtype != np.bool_:
             raise TypeError(f"mask: wanted booleans, got {strip.dtype}")
         packed = np.packbits(strip.reshape(-1, width), axis=1, bitorder="little")
         at = first * row_size
         flat[at : at + packed.shape[0], : packed.shape[1]] = packed
+
+    side_by_side(fill, range(0, mask.shape[0], lines))
     return PackedMask(words.view("<u8").astype(np.uint64, copy=False), tuple(int(n) for n in mask.shape))
+
+
+def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """The function of each item, in their order, on all cores: NumPy lets go of the interpreter while it works."""
+    if len(items) < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, items))
 
 
 def without(mask: PackedMask, other: PackedMask) -> PackedMask:
     """The pixels of a mask that are not in the other; no memory of its own where there is none."""
-    if not any((mask.words[s] & ~other.words[s]).any() for s in _strips(len(mask.words), mask.words.shape[1])):
+    if not any((mask.words[s] & ~other.words[s]).any() for s in strips(len(mask.words), mask.words.shape[1])):
         return PackedMask(np.broadcast_to(np.uint64(0), mask.words.shape), mask.shape)
     return PackedMask(mask.words & ~other.words, mask.shape)
 
@@ -117,7 +133,7 @@ def _take(words: Words, rows: Ints) -> Words:
     return out
 
 
-def _strips(total: int, words_a_row: int) -> list[slice]:
+def strips(total: int, words_a_row: int) -> list[slice]:
     step = max(1, STRIP_BYTES // (8 * words_a_row))
     return [slice(first, min(first + step, total)) for first in range(0, total, step)]
 
@@ -134,14 +150,16 @@ def boundary_vertices(mask: PackedMask) -> Ints:
     lattice = tuple(n + 1 for n in mask.shape[:-1])
     filled = np.append(mask.words.any(axis=1), False)  # the last entry answers for row -1
     candidates = np.flatnonzero(filled[around].any(axis=0))
-    found = [np.zeros((0, len(mask.shape)), np.int64)]
-    for part in _strips(len(candidates), mask.words.shape[1]):
+
+    def find(part: slice) -> Ints:
         here = candidates[part]
         rows = [_take(mask.words, neighbours[here]) for neighbours in around]
         some, every = reduce(np.bitwise_or, rows), reduce(np.bitwise_and, rows)
         row, column = unpacked_positions((some | shifted(some)) & ~(every & shifted(every)))
-        found.append(np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64))
-    return np.concatenate(found)
+        return np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64)
+
+    found = side_by_side(find, strips(len(candidates), mask.words.shape[1]))
+    return np.concatenate(found) if found else np.zeros((0, len(mask.shape)), np.int64)
 
 
 def _rows_around(mask: PackedMask) -> list[Ints]:
@@ -179,7 +197,7 @@ def faces(mask: PackedMask) -> list[Faces]:
     >>> [f.vertex.tolist() for f in faces(pack(np.array([[True]])))]
     [[[0, 0], [1, 0]], [[0, 0], [0, 1]]]
     """
-    return [_across(mask, axis) for axis in range(len(mask.shape))]
+    return [faces_across(mask, axis) for axis in range(len(mask.shape))]
 
 
 def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
@@ -192,14 +210,15 @@ def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
     return before.ravel(), behind.ravel()
 
 
-def _across(mask: PackedMask, axis: int) -> Faces:
+def faces_across(mask: PackedMask, axis: int) -> Faces:
+    """Every face of the mask perpendicular to one axis, in array order."""
     ndim = len(mask.shape)
     lattice = tuple(n + (i == axis) for i, n in enumerate(mask.shape[:-1]))
     before_rows, behind_rows = _row_pairs(mask.shape, axis)
     filled = np.append(mask.words.any(axis=1), False)
     candidates = np.flatnonzero(filled[before_rows] | filled[behind_rows])
-    vertices, insides = ([np.zeros((0, ndim), np.int64)] for _ in range(2))
-    for part in _strips(len(candidates), mask.words.shape[1]):
+
+    def find(part: slice) -> tuple[Ints, Ints]:
         here = candidates[part]
         behind = _take(mask.words, behind_rows[here])
         before = shifted(behind) if axis == ndim - 1 else _take(mask.words, before_rows[here])
@@ -208,6 +227,8 @@ def _across(mask: PackedMask, axis: int) -> Faces:
         vertex = np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64)
         inside = vertex.copy()
         inside[:, axis] -= 1 - is_behind.astype(np.int64)
-        vertices.append(vertex)
-        insides.append(inside)
+        return vertex, inside
+
+    nothing = np.zeros((0, ndim), np.int64)
+    vertices, insides = zip((nothing, nothing), *side_by_side(find, strips(len(candidates), mask.words.shape[1])))
     return Faces(axis, np.concatenate(vertices), np.concatenate(insides))

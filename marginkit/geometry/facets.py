@@ -52,15 +52,24 @@ class Facets:
         return out
 
 
-def facets(mask: bits.PackedMask) -> Facets:
-    """Every face of the mask."""
-    parts = bits.faces(mask)
+def facets(mask: bits.PackedMask, found: Runs) -> Facets:
+    """Every face of the mask, given its runs: their ends are the faces across the last axis."""
+    parts = [*(bits.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), _ends(found)]
     return Facets(
         np.concatenate([np.full(len(part.vertex), part.axis, np.uint8) for part in parts]),
         np.concatenate([part.vertex for part in parts]),
         np.concatenate([part.inside for part in parts]),
         np.concatenate([part.outside for part in parts]),
     )
+
+
+def _ends(found: Runs) -> bits.Faces:
+    """The faces at both ends of each run, in array order."""
+    both = np.stack([found.start, found.stop], axis=1).ravel()
+    vertex = np.stack([*(np.repeat(index, 2) for index in found.row_index), both], axis=1)
+    inside = vertex.copy()
+    inside[1::2, -1] -= 1
+    return bits.Faces(len(found.shape) - 1, vertex, inside)
 
 
 def sizes(faces: Facets, lattice: Lattice) -> Floats:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from marginkit.geometry.lattice import Lattice
 from marginkit.geometry.scene import Bools, Floats, Ints
 
-CELL_PX = 64.0
+CELL_PX = {2: 64.0, 3: 16.0}  # a compromise between few samples and tight bounds
 
 
 def least_mm(lattice: Lattice, points_px: Floats, group: Ints, number: int, target_px: Floats) -> Floats:
@@ -30,12 +30,13 @@ def least_mm(lattice: Lattice, points_px: Floats, group: Ints, number: int, targ
 
 def _may_be_nearest(tree: cKDTree, scaled: Floats, group: Ints, number: int) -> Bools:
     """(n,) whether a point's cell can hold its group's nearest point."""
-    cell = np.floor(scaled / CELL_PX).astype(np.int64)
+    side = CELL_PX[scaled.shape[1]]
+    cell = np.floor(scaled / side).astype(np.int64)
     keys = np.ravel_multi_index((group, *(cell - cell.min(axis=0)).T), (number, *np.ptp(cell, axis=0) + 1))
     _, first, of_point = np.unique(keys, return_index=True, return_inverse=True)
     sample, _ = tree.query(scaled[first], workers=2)
     least: Floats = np.full(number, np.inf)
     np.minimum.at(least, group[first], sample)
-    reach = CELL_PX * np.sqrt(scaled.shape[1])
+    reach = side * np.sqrt(scaled.shape[1])
     may: Bools = sample - reach <= least[group[first]]
     return may[of_point.ravel()]

@@ -82,7 +82,7 @@ class LatticeScene:
 
     @cached_property
     def _faces(self) -> Facets:
-        return facets(self._specimen)
+        return facets(self._specimen, self._pieces.runs)
 
     @property
     def foci(self) -> FociTable:
@@ -192,6 +192,9 @@ class LatticeScene:
         """(k,) distance of each focus to the selected faces of its piece; inf where there is none."""
         number = len(self.foci.piece)
         out: Floats = np.full(number, np.inf)
+        if number == 1:
+            out[0] = nearest.distance_mm.min(initial=np.inf)
+            return out
         which = np.flatnonzero(selected)
         for piece, (_, members) in self._tumor.trees.items():
             faces = which[self.outline.piece[which] == piece]
@@ -204,6 +207,8 @@ class LatticeScene:
     def focus_gaps_mm(self, main: int) -> Floats:
         """(k,) distance of each focus to focus ``main``."""
         points, focus = self._tumor.points_px, self._tumor.focus
+        if len(self.foci.piece) == 1:
+            return np.zeros(1)
         return group_distance.least_mm(self._lattice, points, focus, len(self.foci.piece), points[focus == main])
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from marginkit.geometry.bits import STRIP_BYTES, Bools, Ints, PackedMask, shifted, unpacked_positions
+from marginkit.geometry.bits import Bools, Ints, PackedMask, shifted, side_by_side, strips, unpacked_positions
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,13 @@ def runs(mask: PackedMask) -> Runs:
     >>> found.start.tolist(), found.stop.tolist()
     ([0, 3], [2, 4])
     """
-    parts: list[tuple[Ints, Ints, Ints]] = []
-    step = max(1, STRIP_BYTES // (8 * mask.words.shape[1]))
-    for first in range(0, len(mask.words), step):
-        strip = mask.words[first : first + step]
-        changes = strip ^ shifted(strip)
-        row, column = unpacked_positions(changes)  # in each row, starts and stops take turns
-        parts.append((row[::2] + first, column[::2], column[1::2]))
-    rows, starts, stops = zip(*parts)
+
+    def find(part: slice) -> tuple[Ints, Ints, Ints]:
+        strip = mask.words[part]
+        row, column = unpacked_positions(strip ^ shifted(strip))  # in each row, starts and stops take turns
+        return row[::2] + part.start, column[::2], column[1::2]
+
+    rows, starts, stops = zip(*side_by_side(find, strips(len(mask.words), mask.words.shape[1])))
     return Runs(np.concatenate(rows), np.concatenate(starts), np.concatenate(stops), mask.shape)
 
 
