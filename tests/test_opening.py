@@ -1,12 +1,15 @@
 """Opening: lazily, through the shelf, with digest and provenance, without leaks."""
 
 import hashlib
+import pickle
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
+from PIL import Image
 
 import marginkit.opening as mk
 from marginkit.errors import CalibrationError, FileError, SizeError
@@ -100,3 +103,22 @@ def test_G09_technical_fields_only(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.svs", np.zeros((48, 64, 3), np.uint8), **options)
     shown = repr(mk.open(tmp_path / "a.svs"))
     assert not [word for word in ("SMITH", "u77", "secret", str(tmp_path)) if word in shown]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "png", "zarr"])
+def test_a_picture_travels_between_processes(tmp_path: Path, suffix: str) -> None:
+    image = np.arange(40 * 50, dtype=np.uint8).reshape(40, 50)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "zarr":
+        group = zarr.open_group(path, mode="w")
+        group.create_array("0", data=image)
+        axes = [{"name": "y"}, {"name": "x"}]
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [{"path": "0"}]}]}
+    elif suffix == "tif":
+        tifffile.imwrite(path, image, tile=(16, 16), compression="jpeg2000")
+    else:
+        Image.fromarray(image).save(path)
+    picture = mk.open(path)
+    copy = pickle.loads(pickle.dumps(picture))
+    assert copy.shape == picture.shape
+    np.testing.assert_array_equal(copy.levels[0].read((slice(3, 20), slice(5, 6))), image[3:20, 5:6])
