@@ -13,7 +13,7 @@ import numpy as np
 from marginkit.records import ClosestPair, Floats, Margin, Measured
 from marginkit.reports import _colours, _strokes
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, frame
+from marginkit.reports._frame import area, barriers, frame
 from marginkit.reports._ground import Ground
 from marginkit.reports._labels import Labels
 from marginkit.reports._strokes import Colour, Pixels
@@ -21,9 +21,10 @@ from marginkit.reports._view import RIM_PX, View
 from marginkit.wording import shown
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from marginkit.reports._frame import Shape
 
 EDGE_WIDTH = 6
+DASH_PX = (11, 12)  # on and off; the ends of a line are round and take some of the gap
 BINS = 64
 KEPT_PX = 16  # around the ends of a pair: no label covers them
 
@@ -32,7 +33,8 @@ KEPT_PX = 16  # around the ends of a pair: no label covers them
 class Plane:
     """What is drawn of one plane, in level-0 corners: the same for every window onto it."""
 
-    tumor: MultiPolygon | None
+    tumor: Shape | None
+    barriers: tuple[Shape, ...]
     walked: Steps | None
     far_mm: float
     signal: bool
@@ -44,7 +46,9 @@ def plane(case: Measured, across: int | None, index: int, far_mm: float) -> Plan
     specimen = outlines.get("specimen")
     walked = None if specimen is None else steps(case, specimen, across, index)
     signal = case.result.region == "signal"
-    return Plane(outlines.get("signal" if signal and "signal" in outlines else "tumor"), walked, far_mm, signal)
+    tumor = outlines.get("signal" if signal and "signal" in outlines else "tumor")
+    walls = tuple(shape for name in barriers(case) if (shape := outlines[name]) is not None)
+    return Plane(tumor, walls, walked, far_mm, signal)
 
 
 def draw(case: Measured, ground: Ground, drawn: Plane, view: View, words: bool, marked: View | None = None) -> Pixels:
@@ -71,7 +75,10 @@ def _drawn(case: Measured, ground: Ground, drawn: Plane, view: View) -> tuple[Pi
     """The picture with its lines, and an image that is not black where a line is."""
     canvas = ground.read(view)
     bare = canvas.copy()
-    _tumor(canvas, drawn, view)
+    for wall in drawn.barriers:
+        _outline(canvas, wall, view, _colours.BARRIER)
+    if drawn.tumor is not None:
+        _outline(canvas, drawn.tumor, view, _colours.SIGNAL if drawn.signal else _colours.TUMOR)
     if drawn.walked is not None:
         _other_edge(canvas, drawn.walked, view)
         _cut_edge(canvas, drawn, view)
@@ -99,20 +106,18 @@ def _runs(walked: Steps, chosen: Any) -> list[Floats]:
     return [np.vstack([run[:, 0], run[-1:, 1]]) for run in np.split(ends, np.flatnonzero(~follows) + 1)]
 
 
-def _tumor(canvas: Pixels, drawn: Plane, view: View) -> None:
-    if drawn.tumor is None:
-        return
+def _outline(canvas: Pixels, shape: Shape, view: View, colour: Colour) -> None:
+    """The rings of an area, or lines."""
     import shapely
 
-    colour = _colours.SIGNAL if drawn.signal else _colours.TUMOR
-    rings = [ring for part in drawn.tumor.geoms for ring in (part.exterior, *part.interiors)]
-    runs = [view.px(shapely.get_coordinates(ring)[:, ::-1]) for ring in rings]
+    flat = shape if shape.geom_type == "MultiLineString" else shapely.boundary(shape)
+    runs = [view.px(shapely.get_coordinates(line)[:, ::-1]) for line in shapely.get_parts(flat)]
     _strokes.lines(canvas, runs, _colours.PAPER, 5)
     _strokes.lines(canvas, runs, colour, 3)
 
 
 def _other_edge(canvas: Pixels, walked: Steps, view: View) -> None:
-    dashes = [dash for run in _runs(walked, ~walked.cut) for dash in _strokes.dashes(view.px(run), 12, 9)]
+    dashes = [dash for run in _runs(walked, ~walked.cut) for dash in _strokes.dashes(view.px(run), *DASH_PX)]
     _strokes.lines(canvas, dashes, _colours.PAPER, 5)
     _strokes.lines(canvas, dashes, _colours.OTHER_EDGE, 3)
 
