@@ -126,6 +126,29 @@ def test_a_stack_is_filled_and_parted_in_three_dimensions() -> None:
     assert int(mask(opened).sum()) == 5 * 16 + 1 - 12 - 1
 
 
+def test_holes_of_each_plane_can_be_filled() -> None:
+    pixels = np.zeros((3, 5, 5), np.uint8)
+    pixels[:, 1:4, 1:4] = 9
+    pixels[:, 2, 2] = 0  # a channel through all planes: no hole in 3-D, one in each plane
+    image = picture(pixels, "ZYX", (1.0, 1.0, 1.0))
+    assert int(mask(segment(image, Options(above=5, fill=True))).sum()) == 24
+    assert int(mask(segment(image, Options(above=5, fill="planes"))).sum()) == 27
+
+
+def test_smoothing_takes_away_single_pixels_and_knows_no_unknown_ones() -> None:
+    pixels = np.zeros((9, 9))
+    pixels[4, 4] = 10
+    pixels[:, 6:] = 10
+    found = mask(segment(picture(pixels), Options(above=5, smooth_px=1)))
+    assert found[:, 7:].all()
+    assert not found[4, 4]
+    pixels[:, 6:] = np.nan
+    beside = segment(picture(pixels), Options(below=5, smooth_px=1))
+    assert mask(beside)[:, :6].all()
+    assert not mask(beside)[:, 6:].any()
+    assert beside.maker == "threshold grey below 5 (given), smoothed by 1 px"
+
+
 def colours() -> Any:
     """White glass, pink tissue, black dirt."""
     pixels = np.full((3, 3, 3), 255, np.uint8)
@@ -136,7 +159,7 @@ def colours() -> Any:
 
 def test_tissue_is_coloured_or_dark() -> None:
     image = picture(colours(), "YXS")
-    coloured = segment(image, Options(above=0.1, channel="saturation"))
+    coloured = segment(image, Options(above=50))
     assert mask(coloured).all(axis=1).tolist() == [False, True, False]
     assert "saturation" in coloured.maker
     dark = segment(image, Options(below=200, channel="grey"))
@@ -144,14 +167,14 @@ def test_tissue_is_coloured_or_dark() -> None:
     green = segment(image, Options(above=100, channel="Green"))
     assert mask(green).all(axis=1).tolist() == [True, False, False]
     assert np.array_equal(mask(segment(image, Options(above=100, channel="1"))), mask(green))
-    with pytest.raises(UsageError, match=r"no channel 'hue' .* grey, saturation, red"):
+    with pytest.raises(UsageError, match=r"no channel 'hue' .* saturation, grey, red"):
         segment(image, Options(channel="hue"))
 
 
 def test_C02_planar_colours_are_the_same_picture() -> None:
     planar = picture(np.moveaxis(colours(), -1, 0), "SYX")
     for name in ("grey", "saturation", "red"):
-        one, two = (segment(p, Options(above=0.1, channel=name)) for p in (planar, picture(colours(), "YXS")))
+        one, two = (segment(p, Options(above=120, channel=name)) for p in (planar, picture(colours(), "YXS")))
         assert np.array_equal(one.data, two.data)
 
 
@@ -199,7 +222,7 @@ def test_a_coarser_level_keeps_its_own_grid() -> None:
         segment(bare, Options(above=0, level=1))
 
 
-@pytest.mark.parametrize("wrong", [{"min_size_px": -1}, {"level": -1}])
+@pytest.mark.parametrize("wrong", [{"min_size_px": -1}, {"level": -1}, {"smooth_px": -1.0}])
 def test_options_that_cannot_be(wrong: Any) -> None:
     with pytest.raises(UsageError, match="E-USE-03"):
         Options(**wrong)

@@ -16,7 +16,7 @@ from marginkit.records import Floats, Measured
 from marginkit.reports._frame import frame, pixel_corners
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from marginkit.reports._frame import Shape
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Steps:
     ring: NDArray[np.int64]
 
 
-def steps(case: Measured, outline: MultiPolygon, axis: int | None = None, index: int = 0) -> Steps:
+def steps(case: Measured, outline: Shape, axis: int | None = None, index: int = 0) -> Steps:
     """The steps of a specimen's outline; of a volume, in its plane ``index`` (level 0) across ``axis``."""
     ends, ring = _walked(outline, _step_px(case, axis))
     points, distance_mm, size = _bits(case, axis, index)

@@ -14,18 +14,19 @@ from numpy.typing import NDArray
 from marginkit.records import Floats, Region
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from shapely.geometry import MultiLineString, MultiPolygon
 
 Ints: TypeAlias = NDArray[np.int64]
 STEP = np.array([[0, 1], [1, 0], [0, -1], [-1, 0]])  # right, down, left, up in (row, column): each a right turn further
 
 
-def outline(data: Any) -> MultiPolygon:
-    """The outline of a 2-D mask, probability or polygon: (x, y), on the corners of its own pixels."""
+def outline(data: Any) -> MultiPolygon | MultiLineString:
+    """The outline of a 2-D mask, probability, polygon or drawn line: (x, y), on the corners of its own pixels."""
     import shapely
 
     if not isinstance(data, np.ndarray):
-        return shapely.MultiPolygon(list(shapely.get_parts(data)))
+        parts = list(shapely.get_parts(data))
+        return shapely.MultiLineString(parts) if "Line" in data.geom_type else shapely.MultiPolygon(parts)
     if data.dtype == np.bool_:
         return _of_mask(data)
     return _of_probability(data)

@@ -14,7 +14,7 @@ from marginkit import flags
 from marginkit.records import Margin, Measured
 from marginkit.reports import _colours, _strokes
 from marginkit.reports._strokes import Colour, Pixels
-from marginkit.reports._wording import RESEARCH, interval, shown
+from marginkit.wording import RESEARCH, interval, shown
 
 WIDTH = 440
 PAD = 22
@@ -156,7 +156,7 @@ def _legend(bar: Sidebar, case: Measured, other_edge: bool) -> None:
 def _entry(bar: Sidebar, words: str, colour: Colour, *, dashed: bool) -> None:
     middle = bar.y + 13
     line = np.array([[PAD, middle], [PAD + 44, middle]], np.float64)
-    _strokes.lines(bar.canvas, _strokes.dashes(line, 12, 9) if dashed else [line], colour, 3)
+    _strokes.lines(bar.canvas, _strokes.dashes(line, 11, 12) if dashed else [line], colour, 3)
     for row in _strokes.wrapped(words, 18, ROOM - 56, 2):
         _strokes.write(bar.canvas, row, (PAD + 56, bar.y), 18)
         bar.y += 25

@@ -18,16 +18,16 @@ import numpy as np
 from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, frame, plane_of
-from marginkit.reports._wording import shown
+from marginkit.reports._frame import area, barriers, frame, plane_of
+from marginkit.wording import shown
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from marginkit.reports._frame import Shape
 
 NAME = "geojson"
 FILE = "margins.geojson"
 LINE = (0, 0, 0)
-SPECIMEN = (86, 180, 233)
+SPECIMEN = (230, 159, 0)
 DRAWN = {"tumor": ("Tumor", _colours.TUMOR), "signal": ("Signal", _colours.SIGNAL), "specimen": ("Specimen", SPECIMEN)}
 
 
@@ -96,17 +96,20 @@ def _numbers(margin: Margin, ends: Floats) -> dict[str, float | None]:
     return numbers
 
 
-def _outline(case: Measured, name: str, shape: MultiPolygon, z: int) -> dict[str, Any]:
-    kind, colour = DRAWN.get(name, (name, _colours.OTHER_EDGE))
+def _outline(case: Measured, name: str, shape: Shape, z: int) -> dict[str, Any]:
+    kind, colour = DRAWN.get(name, (name, _colours.BARRIER if name in barriers(case) else _colours.OTHER_EDGE))
+    if shape.geom_type == "MultiLineString":
+        drawn = {"type": "MultiLineString", "coordinates": [_xy(line.coords) for line in shape.geoms]}
+        return _feature(case, drawn, z, name=name, kind=kind, colour=colour, numbers={})
     mm2 = shape.area * math.prod(frame(case).spacing_mm[-2:])
     return _feature(case, _polygons(shape), z, name=name, kind=kind, colour=colour, numbers={"Area mm2": mm2})
 
 
-def _polygons(shape: MultiPolygon) -> dict[str, Any]:
+def _polygons(shape: Shape) -> dict[str, Any]:
     """The geometry; a single polygon as ``Polygon``."""
     import shapely
 
-    parts = shapely.orient_polygons(shape).geoms
+    parts: Any = shapely.orient_polygons(shape).geoms
     rings = [[_xy(ring.coords) for ring in (part.exterior, *part.interiors)] for part in parts]
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings[0]}
@@ -118,7 +121,7 @@ def _xy(coords: Any) -> list[list[float]]:
     return points
 
 
-def _edges(case: Measured, specimen: MultiPolygon, axis: int | None, z: int) -> Iterator[dict[str, Any]]:
+def _edges(case: Measured, specimen: Shape, axis: int | None, z: int) -> Iterator[dict[str, Any]]:
     """The cut edge by distance, and what is not cut edge."""
     walked = steps(case, specimen, axis, z)
     spacing = np.array(frame(case).spacing_mm[-2:])

@@ -1,1 +1,1 @@
-"""The shelf of segmenters: one file each."""
+"""One module a way to find a region; each meets the Segmenter protocol of marginkit.records."""

@@ -15,15 +15,15 @@ from marginkit.errors import AxesError, UsageError
 from marginkit.records import Picture
 
 COLOURS = ("red", "green", "blue")
-COMPUTED = ("grey", "saturation")
+COMPUTED = ("saturation", "grey")
 
 
 def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], str]:
     """(pixels, the channel's name) of one channel.
 
     pixels : (y, x) or (z, y, x), native byte order; the stored type, or float64 where computed.
-    name : of colours ``grey`` (mean of red, green and blue), ``saturation`` ((max - min) / max, 0 to 1), ``red``,
-        ``green``, ``blue``; of channels their name or number from 0; empty: the only one, or grey.
+    name : of colours ``saturation`` (largest minus smallest of red, green and blue, in counts), ``grey`` (their mean),
+        ``red``, ``green``, ``blue``; of channels their name or number from 0; empty: the only one, or saturation.
 
     Raises
     ------
@@ -55,17 +55,14 @@ def _one_time(picture: Picture, pixels: NDArray[Any]) -> NDArray[Any]:
 def _colour(picture: Picture, pixels: NDArray[Any], name: str) -> tuple[NDArray[Any], str]:
     if "C" in picture.axes:
         pixels = _chosen(picture, pixels, "", pixels.shape[0])[0]
-    wanted = name.lower() or "grey"
+    wanted = name.lower() or "saturation"
     samples = pixels.shape[0]
     if wanted in COLOURS and samples >= 3:
         return pixels[COLOURS.index(wanted)], wanted
     if wanted not in COMPUTED or samples < 3:
-        return _chosen(picture, pixels, "" if wanted == "grey" else name, samples)
-    colours = pixels[:3].astype(np.float64)
-    if wanted == "grey":
-        return colours.mean(axis=0), wanted
-    high, low = colours.max(axis=0), colours.min(axis=0)
-    return np.divide(high - low, high, out=np.zeros_like(high), where=high > 0), wanted
+        return _chosen(picture, pixels, "" if wanted in COMPUTED else name, samples)
+    colours = pixels[:3]
+    return (colours.mean(axis=0) if wanted == "grey" else np.ptp(colours, axis=0)), wanted
 
 
 def _stored(picture: Picture, pixels: NDArray[Any], name: str) -> tuple[NDArray[Any], str]:

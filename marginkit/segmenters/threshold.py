@@ -29,8 +29,10 @@ class Options:
     above, below : take pixels above (not above) a value, given or found: ``otsu`` (greatest variance between
         the two classes), ``li`` (least cross-entropy), ``triangle`` (a faint class beside a large one). Both: a band.
         Neither: above otsu.
-    channel : see ``_channels.channel``: of colours ``grey`` or ``saturation``, of channels a name or number.
-    fill : fill holes; in a stack those that are closed in 3-D.
+    channel : of colours ``saturation`` (largest minus smallest of red, green and blue; taken where none is named),
+        ``grey`` (their mean), ``red``, ``green`` or ``blue``; else a channel's name or number from 0.
+    smooth_px : sigma of a Gaussian over the pixels, before; 0 for none.
+    fill : fill holes; in a stack those that are closed in 3-D, or with ``planes`` those of each plane.
     largest : keep the largest piece only (8-connected, 26 in a stack).
     min_size_px : drop pieces of fewer pixels.
     level : of the pyramid, 0 the finest; another one has larger pixels, which is honoured in the distances.
@@ -39,7 +41,8 @@ class Options:
     above: float | Found | None = None
     below: float | Found | None = None
     channel: str = ""
-    fill: bool = False
+    smooth_px: float = 0.0
+    fill: bool | Literal["planes"] = False
     largest: bool = False
     min_size_px: int = 0
     level: int = 0
@@ -47,8 +50,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.above is None and self.below is None:
             object.__setattr__(self, "above", "otsu")
-        if self.min_size_px < 0 or self.level < 0:
-            raise UsageError("E-USE-03", "threshold: min_size_px and level are not negative")
+        if self.smooth_px < 0 or self.min_size_px < 0 or self.level < 0:
+            raise UsageError("E-USE-03", "threshold: smooth_px, min_size_px and level are not negative")
 
 
 def segment(picture: Picture, options: Options) -> Region:
@@ -65,6 +68,8 @@ def segment(picture: Picture, options: Options) -> Region:
     known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, bool)
     if not known.any():
         raise PixelError("E-PIX-03", "no finite value", cause=f"{pixels.size} pixels of {name}", file=picture.name)
+    if options.smooth_px:
+        pixels = _smoothed(pixels, known, options.smooth_px)
     mask = known
     said = []
     for word, wanted in (("above", options.above), ("below", options.below)):
@@ -75,13 +80,24 @@ def segment(picture: Picture, options: Options) -> Region:
             mask = mask & (pixels > value if word == "above" else pixels <= value)
         said.append(f"{word} {value:.6g} ({wanted if isinstance(wanted, str) else 'given'})")
     mask, tidied = _tidied(mask, options)
+    smoothed = f", smoothed by {options.smooth_px:g} px" if options.smooth_px else ""
     where = "" if options.level == 0 else f", level {options.level}"
     return Region(
         mask,
         *_grid(picture, options.level),
-        maker=f"threshold {name} {' and '.join(said)}{tidied}{where}",
+        maker=f"threshold {name} {' and '.join(said)}{smoothed}{tidied}{where}",
         flags=() if known.all() else ("excluded_values",),
     )
+
+
+def _smoothed(pixels: NDArray[Any], known: NDArray[np.bool_], sigma_px: float) -> NDArray[Any]:
+    """The pixels under a Gaussian, in each plane; what is not known has no weight."""
+    from scipy import ndimage
+
+    sigma = (0.0,) * (pixels.ndim - 2) + (sigma_px, sigma_px)
+    weight = ndimage.gaussian_filter(known.astype(np.float64), sigma)
+    values = ndimage.gaussian_filter(np.where(known, pixels, 0).astype(np.float64), sigma)
+    return np.divide(values, weight, out=np.zeros_like(values), where=weight > 0)
 
 
 def _value(picture: Picture, values: NDArray[Any], wanted: float | Found) -> float:
@@ -108,8 +124,9 @@ def _tidied(mask: NDArray[np.bool_], options: Options) -> tuple[NDArray[np.bool_
 
     said = []
     if options.fill:
-        mask = ndimage.binary_fill_holes(mask)
-        said.append("holes filled")
+        flat = options.fill == "planes" and mask.ndim == 3
+        mask = np.stack([ndimage.binary_fill_holes(one) for one in mask]) if flat else ndimage.binary_fill_holes(mask)
+        said.append("holes of each plane filled" if flat else "holes filled")
     if options.min_size_px > 1 or options.largest:
         labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim))
         sizes = np.bincount(labels.ravel())
