@@ -20,6 +20,7 @@ from marginkit.errors import MarginError, plain
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from marginkit.phantoms import Row
     from marginkit.pipeline import Job
     from marginkit.records import Measured, Picture
 
@@ -347,29 +348,27 @@ def selftest(as_json: Json = False) -> None:
 
     with progress("measuring phantoms"):
         rows = phantoms.selftest(cast(phantoms.Measure, measure_))
-    told = [
-        {"name": r.name, "kind": r.kind, "truth_mm": r.truth_mm, "measured_mm": r.measured_mm, "error_mm": r.error_mm,
-         "tolerance_mm": r.tolerance_mm, "ok": r.ok}
-        for r in rows
-    ]  # fmt: skip
     if as_json:
-        print_json(told)
+        keys = ("name", "kind", "truth_mm", "measured_mm", "error_mm", "tolerance_mm", "ok")
+        print_json([{key: getattr(row, key) for key in keys} for row in rows])
     else:
-        from rich.table import Table
-
-        table = Table(title="phantoms", title_justify="left")
-        for column in ("phantom", "made of", "truth mm", "measured mm", "error mm", "allowed mm", ""):
-            table.add_column(column)
-        for row in told:
-            numbers = [
-                "-" if row[k] is None else f"{row[k]:.6g}"
-                for k in ("truth_mm", "measured_mm", "error_mm", "tolerance_mm")
-            ]
-            table.add_row(str(row["name"]), str(row["kind"]), *numbers, "ok" if row["ok"] else "WRONG")
-        print_table(table)
-    if not all(row["ok"] for row in told):
+        print_table(_phantom_table(rows))
+    if not all(row.ok for row in rows):
         say("marginkit: a phantom was measured wrong; do not use this installation")
         raise typer.Exit(1)
+
+
+def _phantom_table(rows: list[Row]) -> Table:
+    from rich.table import Table
+
+    table = Table(title="phantoms", title_justify="left")
+    for column in ("phantom", "made of", "truth mm", "measured mm", "error mm", "allowed mm", ""):
+        table.add_column(column)
+    for row in rows:
+        numbers = (row.truth_mm, row.measured_mm, row.error_mm, row.tolerance_mm)
+        shown = ["-" if number is None else f"{round(number, 12):.6g}" for number in numbers]
+        table.add_row(row.name, row.kind, *shown, "ok" if row.ok else "WRONG")
+    return table
 
 
 @app.callback(invoke_without_command=True)

@@ -18,7 +18,7 @@ FLOORS = {
     **dict.fromkeys(["regions", "policy", "wording"], 2.5),  # what is said of records, and checked of them
     **dict.fromkeys(["calibrate", "edges", "measuring", "fluorescence", "judging", "agree", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
-    **dict.fromkeys(["opening", "pipeline", "sources", "grids"], 4),
+    **dict.fromkeys(["opening", "pipeline", "sources", "grids", "samples"], 4),
     "batch": 5,
     **dict.fromkeys(["cli", "__main__"], 6),
 }
