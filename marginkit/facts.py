@@ -22,7 +22,7 @@ class Told:
     reference: str
     barrier: str | None
     barrier_own_mm: float | None
-    more: Mapping[str, bool]
+    more: Mapping[str, bool | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def judge(
     reference: str = "tumor",
     barrier: str | None = None,
     barrier_own_mm: float | None = None,
-    context: Mapping[str, bool] | None = None,
+    context: Mapping[str, bool | None] | None = None,
     folder: str | Path | None = None,
 ) -> Verdict:
     """What a policy says of a margin.
@@ -64,10 +64,12 @@ def judge(
     Raises
     ------
     PolicyError : E-POL-03 no such policy, E-POL-04 an argument that cannot be used.
+    TypeError : a condition that is neither True, False nor None.
     """
     chosen = _policy(policy, folder)
     one = _margin(margins, margin)
     _check_words(residual, state, margins.state, reference, barrier_own_mm)
+    _check_conditions({**(context or {}), "radiotherapy": radiotherapy})
     if residual is not None and residual in chosen.user_words:
         return Verdict(chosen.id, residual, "certain", f"{residual} is the user's word, not the image's.", one.name)
     told = Told(radiotherapy, state or margins.state, reference, barrier, barrier_own_mm, dict(context or {}))
@@ -77,6 +79,8 @@ def judge(
 def _policy(policy: str | Policy, folder: str | Path | None) -> Policy:
     if isinstance(policy, Policy):
         return policy
+    if not isinstance(policy, str):
+        raise TypeError(f"policy: wanted an id or a Policy, got {type(policy).__name__}")
     known = policies(folder)
     if policy not in known:
         raise PolicyError("E-POL-03", f"no policy named {policy!r}", cause=f"there are {', '.join(known)}")
@@ -104,6 +108,13 @@ def _check_words(
         raise PolicyError("E-POL-04", f"unknown reference {reference!r}", cause="known are tumor, reactive zone")
     if own_mm is not None and not 0 <= own_mm < float("inf"):
         raise PolicyError("E-POL-04", f"impossible thickness of a barrier: {own_mm!r} mm")
+
+
+def _check_conditions(context: Mapping[str, object]) -> None:
+    """Refuses words such as "yes": every text is true to Python, "no" as well."""
+    for name, value in context.items():
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(f"{name}: wanted True, False or None, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -271,6 +271,12 @@ def test_unknown_policy_lists_the_known() -> None:
         judge(margins(1.0), "sarcoma")
 
 
+@pytest.mark.parametrize("said", [{"radiotherapy": "no"}, {"radiotherapy": 0}, {"context": {"tumor_at_edge": "no"}}])
+def test_words_for_yes_and_no_are_refused(said: Any) -> None:
+    with pytest.raises(TypeError, match="wanted True, False or None"):
+        judge(margins(3.0), "sarcoma-cates-2019", **said)
+
+
 def test_reason_is_one_sentence() -> None:
     for policy, mm in product(policies(), (0.0, 0.96, 3.0)):
         reason = judge(margins(mm, qualifier="exact" if mm else "touching"), policy).reason
