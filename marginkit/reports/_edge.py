@@ -32,6 +32,11 @@ class Steps:
     cut: NDArray[np.bool_]
     ring: NDArray[np.int64]
 
+    def within(self, low: tuple[float, float], high: tuple[float, float]) -> Steps:
+        """The steps that lie in a rectangle of level 0, or reach into it."""
+        near = ((self.ends.max(1) >= low) & (self.ends.min(1) <= high)).all(1)
+        return Steps(self.ends[near], self.distance_mm[near], self.cut[near], self.ring[near])
+
 
 def steps(case: Measured, outline: Shape, axis: int | None = None, index: int = 0) -> Steps:
     """The steps of a specimen's outline; of a volume, in its plane ``index`` (level 0) across ``axis``."""

@@ -80,8 +80,9 @@ def _drawn(case: Measured, ground: Ground, drawn: Plane, view: View) -> tuple[Pi
     if drawn.tumor is not None:
         _outline(canvas, drawn.tumor, view, _colours.SIGNAL if drawn.signal else _colours.TUMOR)
     if drawn.walked is not None:
-        _other_edge(canvas, drawn.walked, view)
-        _cut_edge(canvas, drawn, view)
+        near = drawn.walked.within(view.low, view.high)
+        _other_edge(canvas, near, view)
+        _cut_edge(canvas, near, drawn.far_mm, view)
     elif view.across is None:
         _loose_bits(canvas, case, drawn, view)
     for margin in reversed(_distinct(case)):
@@ -117,15 +118,15 @@ def _outline(canvas: Pixels, shape: Shape, view: View, colour: Colour) -> None:
 
 
 def _other_edge(canvas: Pixels, walked: Steps, view: View) -> None:
-    dashes = [dash for run in _runs(walked, ~walked.cut) for dash in _strokes.dashes(view.px(run), *DASH_PX)]
+    dashes = [
+        dash for run in _runs(walked, ~walked.cut) for dash in _strokes.dashes(_strokes.thinned(view.px(run)), *DASH_PX)
+    ]
     _strokes.lines(canvas, dashes, _colours.PAPER, 5)
     _strokes.lines(canvas, dashes, _colours.OTHER_EDGE, 3)
 
 
-def _cut_edge(canvas: Pixels, drawn: Plane, view: View) -> None:
+def _cut_edge(canvas: Pixels, walked: Steps, far_mm: float, view: View) -> None:
     """The cut edge, coloured; steps smaller than a drawn pixel are taken together, the nearest speaks for all."""
-    assert drawn.walked is not None
-    walked = drawn.walked
     chosen = np.flatnonzero(walked.cut)
     whole = [view.px(run) for run in _runs(walked, walked.cut)]
     _strokes.lines(canvas, whole, _colours.PAPER, EDGE_WIDTH + 5)  # violet on black needs a light casing,
@@ -139,7 +140,7 @@ def _cut_edge(canvas: Pixels, drawn: Plane, view: View) -> None:
     far = np.floor(np.cumsum(length) / 3)
     starts = np.flatnonzero(np.concatenate([[True], (np.diff(run) != 0) | (np.diff(far) != 0)]))
     nearest = np.minimum.reduceat(distance_mm, starts)
-    bins = np.floor(np.clip(nearest / drawn.far_mm, 0, 1) * (BINS - 1)).astype(int)
+    bins = np.floor(np.clip(nearest / far_mm, 0, 1) * (BINS - 1)).astype(int)
     stops = np.append(starts[1:], len(ends))
     pieces: dict[int, list[Floats]] = {}
     for start, stop, colour in zip(starts.tolist(), stops.tolist(), bins.tolist()):
