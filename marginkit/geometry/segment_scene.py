@@ -15,14 +15,15 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiPolygon
 
-from marginkit.geometry import extent, rings
+from marginkit.geometry import extent, inside_path, outline_barrier, rings
 from marginkit.geometry.nearest_segments import SegmentSet, cut, points_between
 from marginkit.geometry.pairs import TIE
 from marginkit.geometry.pixels import Pixels, surrounding
 from marginkit.geometry.polygon import multi, to_corners, within
-from marginkit.geometry.scene import CUT, FRAME, HOLE, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
+from marginkit.geometry.scene import CUT, FRAME, HOLE, Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 MOST_BITS = 200_000  # of an outline without pixels; longer ones get longer bits
+LARGEST_WINDOW = 4_000_000  # pixels searched for a way through tissue
 Frame = tuple[float, float, float, float]
 
 
@@ -381,6 +382,61 @@ class SegmentScene:
         left = [part for part in shapely.get_parts(shapely.difference(line, self._specimen)) if part.length > 0]
         points = [shapely.line_interpolate_point(part, share, normalized=True) for part in left for share in (0.3, 0.6)]
         return all(shapely.distance(point, self._specimen) <= self._touch for point in points)
+
+    def through_tissue_mm(self, selected: Bools, closest: Closest) -> float | None:
+        """Length of a short way from tumor to the edge point inside the tissue; None where none was found.
+
+        Found between pixel centres and pulled straight, so that it is at most about a pixel too long.
+        """
+        bit = int(np.flatnonzero(selected)[closest.bit])
+        tissue = shapely.multipolygons(self._parts[self._piece == self.outline.piece[bit]])
+        low = np.floor(np.array(tissue.bounds[:2])).astype(np.int64)[::-1]
+        high = np.ceil(np.array(tissue.bounds[2:])).astype(np.int64)[::-1]
+        if int(np.prod(high - low)) > LARGEST_WINDOW:
+            return None
+        held, tumor = (_centres_inside(area, low, high) for area in (tissue, self._inside))
+        end = np.clip(np.floor(self._inner_px[bit] + 0.5).astype(np.int64) - low, 0, high - low - 1)
+        held[tuple(end)] = True
+        return inside_path.length_mm(
+            held,
+            tumor,
+            end,
+            np.array(closest.edge_px),
+            low.astype(np.float64),
+            self._mm,
+            lambda a, b: self.stays_inside(a.tolist(), b.tolist()),
+        )
+
+    @property
+    def _inner_px(self) -> Floats:
+        """(n, 2) a point just inside each bit; tissue is on a bit's left in (x, y)."""
+        way = self.bits_px[:, 1] - self.bits_px[:, 0]
+        inward = np.stack([way[:, 1], -way[:, 0]], axis=1) / np.sqrt((way**2).sum(axis=1))[:, None]
+        inner: Floats = self.bits_px.mean(axis=1) + inward * outline_barrier.INWARD_PX
+        return inner
+
+    def behind(self, wall: Any, is_cut: Bools) -> Behind:
+        """Which bits tumor cannot reach without crossing a barrier, and whether it has broken through."""
+        ground = outline_barrier.Ground(
+            specimen=self._specimen,
+            tumor=self._inside,
+            tumor_group=rings.groups(self._tumor_parts, self._touch),
+            inner_xy=to_corners(self._inner_px),
+        )
+        return outline_barrier.behind(ground, outline_barrier.wall_area(wall), is_cut)
+
+    def crossed(self, wall: Any, nearest: Nearest) -> Bools:
+        """For each pair of points whether the straight line between them crosses a barrier."""
+        area = outline_barrier.wall_area(wall)
+        return outline_barrier.crossed(area, self._inside, nearest.edge_px, nearest.tumor_px)
+
+
+def _centres_inside(area: MultiPolygon, low: Ints, high: Ints) -> Bools:
+    """Mask of the pixels from ``low`` up to ``high`` (y, x) whose centre lies in an area."""
+    y, x = np.mgrid[low[0] : high[0], low[1] : high[1]] + 0.5
+    shapely.prepare(area)
+    inside: Bools = np.asarray(shapely.intersects_xy(area, x.ravel(), y.ravel())).reshape(x.shape)
+    return inside
 
 
 def _as_segments(points: Floats) -> Floats:
