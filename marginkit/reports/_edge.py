@@ -32,6 +32,28 @@ class Steps:
     cut: NDArray[np.bool_]
     ring: NDArray[np.int64]
 
+    def within(self, low: tuple[float, float], high: tuple[float, float]) -> Steps:
+        """The steps that lie in a rectangle of level 0, or reach into it."""
+        near = ((self.ends.max(1) >= low) & (self.ends.min(1) <= high)).all(1)
+        return self.take(near)
+
+    def take(self, chosen: NDArray[np.bool_]) -> Steps:
+        """Some of the steps."""
+        return Steps(self.ends[chosen], self.distance_mm[chosen], self.cut[chosen], self.ring[chosen])
+
+    @property
+    def breaks(self) -> NDArray[np.bool_]:
+        """(n,) True where a step does not go on from the one before it."""
+        follows = (self.ends[1:, 0] == self.ends[:-1, 1]).all(1) & (self.ring[1:] == self.ring[:-1])
+        return np.concatenate([[True], ~follows]) if len(self.ends) else np.zeros(0, bool)
+
+    def runs(self) -> list[Floats]:
+        """Steps that follow one another as lines, (row, column)."""
+        if not len(self.ends):
+            return []
+        parts = np.split(self.ends, np.flatnonzero(self.breaks)[1:])
+        return [np.vstack([part[:, 0], part[-1:, 1]]) for part in parts]
+
 
 def steps(case: Measured, outline: Shape, axis: int | None = None, index: int = 0) -> Steps:
     """The steps of a specimen's outline; of a volume, in its plane ``index`` (level 0) across ``axis``."""

@@ -69,7 +69,8 @@ def pixel_corners(region: Region, case: Measured) -> tuple[Floats, Floats]:
 def area(region: Region, case: Measured, axis: int | None = None, index: int = 0) -> Shape | None:
     """The outline of a region, (x, y) on level-0 pixel corners; of a volume, that of one plane across ``axis``.
 
-    ``index`` : of the plane, in level 0. A drawn line is its own outline. None where the region does not reach the plane or is empty there.
+    ``index`` : of the plane, in level 0. A drawn line is its own outline. None where the region does not reach
+    the plane or is empty there.
     """
     import shapely
 
