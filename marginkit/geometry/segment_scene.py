@@ -53,7 +53,8 @@ def segment_scene(
     holes : ``cut`` counts the outline of holes as cut edge.
     link_mm : foci of one piece at most this far apart count as one.
     tumor_boundary, specimen_boundary : 'pixels', 'contour' or 'polygon': how each was read.
-    tumor_pixels, specimen_pixels : the masks that the outlines come from, where they come from masks.
+    tumor_pixels, specimen_pixels : the masks that the outlines come from, where they come from masks; also where
+        these were smoothed, since smoothing does not tell where in a pixel the boundary was.
     stray_px2 : tumor outside the specimen that ``tumor`` does not contain, in pixels of the image.
     flags : names from ``marginkit.flags`` that the outlines earned.
 
@@ -106,9 +107,9 @@ class SegmentScene:
         """Say where the outlines come from, before the first question."""
         self.boundary = tumor if tumor == specimen else f"{tumor}/{specimen}"
         self._stray_px2 = stray_px2
-        self._counted = tumor_pixels
-        self._tumor_pixels = tumor_pixels if tumor == "pixels" else None
-        self._specimen_pixels = specimen_pixels if specimen == "pixels" else None
+        self._read = (tumor, specimen)
+        self._tumor_pixels = tumor_pixels
+        self._specimen_pixels = specimen_pixels
 
     # --- the specimen's outline
 
@@ -213,11 +214,12 @@ class SegmentScene:
         return FociTable(area_px2 * np.prod(self._mm), self._pixel_counts(area_px2), piece)
 
     def _pixel_counts(self, area_px2: Floats) -> Ints:
-        if self._counted is None:
+        pixels = self._tumor_pixels
+        if pixels is None:
             return np.zeros(len(area_px2), np.int64)
-        if self._tumor_pixels is not None:
-            return np.maximum(np.rint(area_px2 / self._counted.area_px2), 1).astype(np.int64)
-        return self._counted.counts(self._tumor_sides.ends_px[:, 0], self._focus, len(area_px2))
+        if self._read[0] == "pixels":
+            return np.maximum(np.rint(area_px2 / pixels.area_px2), 1).astype(np.int64)
+        return pixels.counts(self._tumor_sides.ends_px[:, 0], self._focus, len(area_px2))
 
     @cached_property
     def tumor_outside(self) -> float:
@@ -320,12 +322,15 @@ class SegmentScene:
 
     @property
     def pixel_diagonal_mm(self) -> float:
-        """g of the digitisation interval: the mean of both sides, where one that is not made of pixels counts 0."""
+        """g of the digitisation interval: the mean of both sides, where one that is no mask counts 0."""
         both = (self._tumor_pixels, self._specimen_pixels)
         return sum(0.0 if pixels is None else pixels.diagonal_mm(self._mm) for pixels in both) / 2
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:
-        """c of the digitisation interval: the centres of whichever is made of pixels to the other's boundary."""
+        """c of the digitisation interval: the centres of whichever is a mask to the other's boundary.
+
+        A mask read by its smoothed contour is no better known than by its pixels, so it has one too.
+        """
         least = float(nearest.distance_mm.min(initial=np.inf))
         if not np.isfinite(least) or (self._tumor_pixels is None and self._specimen_pixels is None):
             return None
@@ -348,9 +353,13 @@ class SegmentScene:
 
     def _outside_centres(self, bits: Floats, pixels: Pixels) -> Floats:
         """Centres of the pixels outside the specimen across some bits; tissue is on a bit's left in (x, y)."""
+        middle = bits.mean(axis=1)
+        if self._read[1] == "contour":
+            pixel = np.concatenate(surrounding(pixels.own(middle)))
+            return pixels.centre_px(np.unique(pixel[~pixels.held(pixel)], axis=0))
         way = bits[:, 1] - bits[:, 0]
         outward = np.sign(np.stack([-way[:, 1], way[:, 0]], axis=1)) * np.array(pixels.ratio) / 2
-        return pixels.centre_px(pixels.pixel_at(bits.mean(axis=1) + outward))
+        return pixels.centre_px(pixels.pixel_at(middle + outward))
 
     def _tumor_centres(self, nearest: Nearest, piece: int, pixels: Pixels) -> Floats:
         """Centres of tumor pixels in one piece: of its boundary, and where the specimen's outline cuts through it."""
