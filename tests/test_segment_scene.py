@@ -158,7 +158,7 @@ def test_growing_the_tumor_never_widens_and_growing_the_tissue_never_narrows(
     assert margin(scene(tumor, specimen.buffer(more), holes="ignore")) >= before - 1e-9
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(masks, st.data(), spacings, st.sampled_from(["ignore", "cut"]), st.sampled_from([0.0, 0.6, 2.0]))
 def test_pixel_outlines_equal_the_lattice(
     specimen: np.ndarray, data: st.DataObject, spacing: tuple[float, float], holes: Any, link_mm: float
