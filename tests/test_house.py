@@ -28,7 +28,7 @@ NEVER = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "pickle", "ma
 UNITS = ("_mm", "_um", "_px", "_mm2", "_mm3", "_px2", "_deg", "_bytes", "_s")
 PURE = {"above", "below", "relative_uncertainty", "share", "level", "ratio", "tbr", "cnr"}
 # mm in 2-D and mm² in 3-D (mm² and mm³ for what is outside), or the unit of the argument beside it
-BY_DIMENSION = {"edge_size", "behind_size", "outside", "total", "reach"}
+BY_DIMENSION = {"value", "edge_size", "behind_size", "outside", "total", "reach"}
 WITHOUT_UNIT = PURE | BY_DIMENSION
 FLOAT = {"float", "float | None"}
 FILES = sorted(PACKAGE.rglob("*.py"))
