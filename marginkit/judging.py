@@ -1,35 +1,59 @@
-"""Margins and a policy to a verdict: a category, one sentence, and whether it is certain.
+"""Margins and a policy to a verdict. Knows operators and context, no thresholds.
 
-This room knows operators, not thresholds: every limit is data in a policy. The surprising thing: context that was not
-given is not guessed. Every context that is still possible is judged, and where they differ the verdict names each.
+The surprising thing: a verdict speaks of an interval, not of a number. It is certain only where both ends of the
+interval lie in one level, and context that was not given is never guessed: the verdict names what it would be either
+way.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TypeAlias
 
 from marginkit.errors import PolicyError
-from marginkit.facts import Facts, Told
-from marginkit.flags import FLAGS
-from marginkit.policy import STATES, Level, Policy
-from marginkit.policyfiles import load, policies
-from marginkit.records import Margin, Margins, Verdict
-from marginkit.shown import shown_mm
+from marginkit.policy import Policy, read_policy
+from marginkit.records import Margin, Margins, State, Verdict
+from marginkit.wording import millimetres, shown
 
-__all__ = ["judge", "load", "policies", "shown_mm"]
-
-Answers: TypeAlias = list[tuple[dict[str, bool], list[Level]]]  # for each possible context the levels in question
-
-NOT_ASSESSABLE = "not assessable"
-_SAID_ELSEWHERE = {"touching", "single_plane"}
-_WORDS = {
+OWN_FOLDER = Path(__file__).with_name("policies")
+Context: TypeAlias = tuple[tuple[str, bool], ...]
+SAID = {
     "radiotherapy": ("with radiotherapy", "without radiotherapy"),
-    "barrier": ("with an intact border structure in between", "without an intact border structure in between"),
-    "tumor_at_edge": ("with tumor itself at the edge", "with only the reactive zone at the edge"),
+    "barrier": ("with a border structure in the margin", "without one"),
+    "macroscopic_residual": ("with macroscopic residual tumor", "without macroscopic residual tumor"),
 }
+
+
+def policies(folder: str | Path | None = None) -> dict[str, Policy]:
+    """Every policy by id: marginkit's own, those of ``folder``, and of ``policies/`` under MARGINKIT_SHELF.
+
+    Raises
+    ------
+    PolicyError : E-POL-01, E-POL-02 a file cannot be used; E-POL-03 two policies of one id.
+    """
+    shelf = os.environ.get("MARGINKIT_SHELF")
+    folders = [OWN_FOLDER, *([Path(folder)] if folder else []), *([Path(shelf) / "policies"] if shelf else [])]
+    found: dict[str, Policy] = {}
+    for file in (file for one in folders for file in sorted(one.glob("*.toml"))):
+        policy = read_policy(file)
+        if policy.id in found:
+            raise PolicyError("E-POL-03", f"two policies are called {policy.id}", file=file)
+        found[policy.id] = policy
+    return found
+
+
+def find(policy: str, folder: str | Path | None = None) -> Policy:
+    """The policy of that id, or of the TOML file of that name; E-POL-04 lists the ids there are."""
+    if policy.endswith(".toml"):
+        return read_policy(policy)
+    known = policies(folder)
+    if policy not in known:
+        raise PolicyError("E-POL-04", f"no policy {policy!r}", remedy=f"There are {', '.join(sorted(known))}.")
+    return known[policy]
 
 
 def judge(
@@ -38,256 +62,165 @@ def judge(
     *,
     radiotherapy: bool | None = None,
     state: str | None = None,
-    margin: str | None = None,
-    residual: str | None = None,
+    margin: str = "all",
     reference: str = "tumor",
-    barrier: str | None = None,
-    barrier_own_mm: float | None = None,
-    context: Mapping[str, bool | None] | None = None,
-    folder: str | Path | None = None,
+    macroscopic_residual: bool | None = None,
 ) -> Verdict:
     """What a policy says of a margin.
 
     Parameters
     ----------
-    policy : its id, or the policy itself. folder : where to look for the user's own policies.
-    radiotherapy : adjuvant radiotherapy; None: not known, so the verdict says what it would be in either case.
-    state : specimen state (``slide``, ``fixed``, ``fresh``, ``in-vivo``), where the margins do not carry it.
-    margin : name of a named margin; None: over the whole cut edge.
-    residual : the user's own word for residual tumor, ``R2``: it overrides the image in policies that know it.
-    reference : what the measured region outlines, ``tumor`` or ``reactive zone``.
-    barrier : the user's word for the structure in between: ``none``, a type (``fascia``), or a thickness that the
-        policy counts (``thin``). What the image showed comes first: a breached barrier protects nothing.
-    barrier_own_mm : thickness of that structure, which is part of the distance.
-    context : further conditions by name, e.g. ``{"tumor_at_edge": False}``.
+    policy : id, TOML file, or a ``Policy``.
+    radiotherapy : adjuvant radiotherapy; None where it is not known.
+    state : of the specimen; None takes that of the measurement.
+    margin : name of the margin to judge.
+    reference : what the distance was measured from: ``tumor`` or ``reactive zone``.
+    macroscopic_residual : tumor left in the patient, which no image of the specimen shows.
 
-    Raises
-    ------
-    PolicyError : E-POL-03 no such policy, E-POL-04 an argument that cannot be used.
-    TypeError : a condition that is neither True, False nor None.
+    Returns
+    -------
+    Verdict. ``certain``, ``indeterminate`` where the interval straddles a limit, ``not_assessable`` where an input
+    that decides is missing; then the category names what it would be either way.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from marginkit.measuring import measure
+    >>> specimen = np.zeros((40, 40), bool)
+    >>> specimen[2:38, 2:38] = True
+    >>> tumor = np.zeros_like(specimen)
+    >>> tumor[5:9, 18:22] = True
+    >>> m = measure(tumor, specimen, (1, 1))
+    >>> judge(m, "uicc-r-plus-1mm").category
+    'R0'
+    >>> judge(m, "sarcoma-cates-2019").reason
+    'radiotherapy was not given: without radiotherapy inadequate, with radiotherapy adequate.'
     """
-    chosen = _policy(policy, folder)
-    one = _margin(margins, margin)
-    _check_words(residual, state, margins.state, reference, barrier_own_mm)
-    _check_conditions({**(context or {}), "radiotherapy": radiotherapy})
-    if residual is not None and residual in chosen.user_words:
-        return Verdict(chosen.id, residual, "certain", f"{residual} is the user's word, not the image's.", one.name)
-    told = Told(radiotherapy, state or margins.state, reference, barrier, barrier_own_mm, dict(context or {}))
-    return _Case(margins, one, chosen, told).verdict()
+    rule = policy if isinstance(policy, Policy) else find(policy)
+    return _Case(margins, rule, _named(margins, margin), state or margins.state, reference).verdict(
+        {"radiotherapy": radiotherapy, "macroscopic_residual": macroscopic_residual}
+    )
 
 
-def _policy(policy: str | Policy, folder: str | Path | None) -> Policy:
-    if isinstance(policy, Policy):
-        return policy
-    if not isinstance(policy, str):
-        raise TypeError(f"policy: wanted an id or a Policy, got {type(policy).__name__}")
-    known = policies(folder)
-    if policy not in known:
-        raise PolicyError("E-POL-03", f"no policy named {policy!r}", cause=f"there are {', '.join(known)}")
-    return known[policy]
+def _named(margins: Margins, name: str) -> Margin:
+    found = next((one for one in margins.margins if one.name == name), None)
+    if found is None:
+        names = ", ".join(one.name for one in margins.margins)
+        raise PolicyError("E-POL-05", f"no margin is called {name!r}", remedy=f"There are {names}.")
+    return found
 
 
-def _margin(margins: Margins, name: str | None) -> Margin:
-    found = {one.name: one for one in margins.margins}
-    if (name or "all") not in found:
-        raise PolicyError("E-POL-04", f"no margin named {name!r}", cause=f"there are {', '.join(found)}")
-    return found[name or "all"]
-
-
-def _check_words(
-    residual: str | None, state: str | None, own: str | None, reference: str, own_mm: float | None
-) -> None:
-    """Refuses arguments that no policy could use."""
-    if residual not in {None, "R2"}:
-        raise PolicyError("E-POL-04", f"residual {residual!r}", remedy="Only R2 is the user's word; leave it out else.")
-    if state is not None and state not in STATES:
-        raise PolicyError("E-POL-04", f"unknown specimen state {state!r}", cause=f"known are {', '.join(STATES)}")
-    if None not in (state, own) and state != own:
-        raise PolicyError("E-POL-04", "two specimen states", cause=f"measured as {own}, judged as {state}")
-    if reference not in {"tumor", "reactive zone"}:
-        raise PolicyError("E-POL-04", f"unknown reference {reference!r}", cause="known are tumor, reactive zone")
-    if own_mm is not None and not 0 <= own_mm < float("inf"):
-        raise PolicyError("E-POL-04", f"impossible thickness of a barrier: {own_mm!r} mm")
-
-
-def _check_conditions(context: Mapping[str, object]) -> None:
-    """Refuses words such as "yes": every text is true to Python, "no" as well."""
-    for name, value in context.items():
-        if value is not None and not isinstance(value, bool):
-            raise TypeError(f"{name}: wanted True, False or None, got {value!r}")
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Case:
-    """One margin under one policy."""
+    """One margin before one policy."""
 
     margins: Margins
-    one: Margin
     policy: Policy
-    told: Told
+    margin: Margin
+    state: str | None
+    reference: str
 
-    @property
-    def facts(self) -> Facts:
-        """What is known."""
-        return Facts(self.margins, self.one, self.policy, self.told)
+    def verdict(self, given: Mapping[str, bool | None]) -> Verdict:
+        """The verdict in the context that was given."""
+        withheld = self._withheld()
+        if withheld:
+            return self._said("", "not_assessable", withheld)
+        context = {name: self._known(name, given) for name in self.policy.needs}
+        missing = [name for name, value in context.items() if value is None]
+        answers = {
+            tuple(case.items()): self._labels(case)
+            for case in self.policy.contexts()
+            if all(context[name] in (None, value) for name, value in case.items())
+        }
+        if len(set(answers.values())) > 1:
+            return self._either_way(missing, answers)
+        return self._decided(next(iter(answers.values())), next(iter(answers)))
 
-    def verdict(self) -> Verdict:
-        """The verdict, or what withholds it."""
-        if why := self._withheld():
-            return self._verdict(NOT_ASSESSABLE, "not_assessable", f"{why}{self._kept()}.")
-        low, high = self.facts.interval_mm()
-        answers = [(c, self._levels(c, low, high)) for c in self.policy.contexts(self._asked())]
-        labels = list(dict.fromkeys(level.label for _, levels in answers for level in levels))
-        if len(labels) == 1:
-            return self._verdict(labels[0], "certain", self._sentence(self._certain(answers), answers, True))
-        labels = [label for label in dict.fromkeys(level.label for level in self.policy.levels) if label in labels]
-        return self._verdict(
-            " or ".join(labels), "indeterminate", self._sentence(self._either(answers), answers, False)
-        )
-
-    def _verdict(self, category: str, state: str, reason: str) -> Verdict:
-        return Verdict(self.policy.id, category, state, reason, self.one.name)  # type: ignore[arg-type]
-
-    # What withholds a verdict
+    def _said(self, category: str, state: State, reason: str) -> Verdict:
+        return Verdict(self.policy.id, category, state, f"{reason}.", self.margin.name)
 
     def _withheld(self) -> str:
-        """Why there can be no verdict; empty where there can be one."""
-        if self.one.value_mm is None:
-            return self.one.reason[:1].upper() + self.one.reason[1:]
-        if self.margins.region == "signal":
-            return "The policy speaks of tumor, and the region is fluorescent signal"
-        domain = self.policy.domain
-        if self.told.state is not None and domain.states and self.told.state not in domain.states:
-            return (
-                f"The policy is for specimen state {' or '.join(domain.states)}, and the specimen is {self.told.state}"
+        """Why the policy cannot speak at all; empty where it can."""
+        if self.margin.value_mm is None:
+            return self.margin.reason
+        if self.margins.region == "signal" and self.policy.reference == "tumor":
+            return "the distance is that of fluorescent signal, and the policy speaks of tumor"
+        if self.policy.reference != self.reference:
+            return f"the policy counts from the {self.policy.reference}, and this is from the {self.reference}"
+        if self.state is not None and self.state not in self.policy.states:
+            return f"the specimen is {self.state}, and the policy was made for {' or '.join(self.policy.states)}"
+        kind = self.margin.behind_barrier
+        if self.policy.counts_as_mm and kind is not None and kind not in self.policy.counts_as_mm:
+            return f"barrier {kind} is none of those that the policy counts: {', '.join(self.policy.counts_as_mm)}"
+        return ""
+
+    def _known(self, name: str, given: Mapping[str, bool | None]) -> bool | None:
+        if name == "barrier":
+            return self._barrier()
+        value = given.get(name)
+        return self.policy.assume.get(name) if value is None else value
+
+    def _barrier(self) -> bool | None:
+        """Whether a barrier that the policy counts lies in the margin; None where none was drawn."""
+        if not self.margins.barriers:
+            return None
+        whole = {one.type for one in self.margins.barriers if not one.breached}
+        counts = set(self.policy.barriers) or whole
+        return self.margin.behind_barrier in whole & counts
+
+    def _interval(self) -> tuple[float, float]:
+        """The interval that the verdict speaks of, with barriers counted as the policy does."""
+        assert self.margin.interval_mm is not None
+        low, high = self.margin.interval_mm
+        if self.margin.qualifier == "at_least":
+            high = inf
+        if self.margin.qualifier == "touching" and high < self._least_limit():
+            high = 0.0  # tumor is at the edge: how far it would be elsewhere within a pixel decides nothing
+        extra = self.policy.counts_as_mm.get(self.margin.behind_barrier or "", 0.0)
+        return low + extra, high + extra
+
+    def _least_limit(self) -> float:
+        limits = [end for level in self.policy.levels for end in (level.range.low_mm, level.range.high_mm)]
+        return min((end for end in limits if end > 0), default=inf)
+
+    def _labels(self, context: Mapping[str, bool]) -> tuple[str, ...]:
+        """Labels of the levels that the interval meets, from small margins to large."""
+        low, high = self._interval()
+        levels = [level for level in self.policy.levels if level.applies(context)]
+        met = [
+            level
+            for level in sorted(levels, key=lambda level: (level.range.low_mm, not level.range.low_in))
+            if level.range.holds(low) or level.range.holds(high) or low < level.range.low_mm < high
+        ]
+        return tuple(dict.fromkeys(level.label for level in met))
+
+    def _either_way(self, missing: list[str], answers: Mapping[Context, tuple[str, ...]]) -> Verdict:
+        told = []
+        for case, labels in answers.items():
+            said = ", ".join(SAID[name][0 if value else 1] for name, value in case if name in missing)
+            told.append(f"{said} {' or '.join(labels)}")
+        category = " or ".join(dict.fromkeys(label for labels in answers.values() for label in labels))
+        reason = f"{' and '.join(name.replace('_', ' ') for name in missing)} was not given: {', '.join(told)}"
+        return self._said(category, "not_assessable", reason)
+
+    def _decided(self, labels: tuple[str, ...], context: Context) -> Verdict:
+        in_context = "".join(f" {SAID[name][0 if value else 1]}" for name, value in context if name in SAID)
+        low, high = self._interval()
+        told = "tumor is at the edge" if self.margin.qualifier == "touching" else f"margin {shown(self.margin)}"
+        if len(labels) > 1:
+            between = f"{millimetres(low)} to {millimetres(high)}" if high < inf else f"from {millimetres(low)}"
+            return self._said(
+                " or ".join(labels), "indeterminate", f"{told}, but it may be {between}: a limit lies between"
             )
-        if domain.radiotherapy and self.told.radiotherapy is False:
-            return "The policy is for patients with radiotherapy"
-        if self.told.reference == "reactive zone" and self.policy.reference_line == "tumor":
-            return "The policy measures from the tumor, and the region outlines the reactive zone"
-        return self._lacking()
+        rule = next(
+            level.rule for level in self.policy.levels if level.label == labels[0] and level.applies(dict(context))
+        )
+        return self._said(labels[0], "certain", f"{told}, {labels[0]} is {rule} mm{in_context}{self._planes()}")
 
-    def _lacking(self) -> str:
-        lacks = []
-        if self.policy.reference_line == "reactive zone" and self.told.reference != "reactive zone":
-            lacks.append("the outline of the reactive zone (reference)")
-        if self.policy.barrier_mm and self.facts.barrier_word() is None:
-            known = ", ".join(repr(word) for word in ("none", *self.policy.barrier_mm))
-            lacks.append(f"the barrier in between and its thickness (barrier: {known})")
-        return f"The policy needs {' and '.join(lacks)}" if lacks else ""
-
-    def _kept(self) -> str:
-        """The number, which is kept where only the verdict is withheld."""
-        if self.one.value_mm is None:
-            return ""
-        what = "signal-to-edge distance" if self.margins.region == "signal" else "margin"
-        most = {"at_most": "at most ", "at_least": "at least "}.get(self.one.qualifier, "")
-        return f": no verdict on the {what} of {most}{shown_mm(self.one.value_mm, self.policy.limits_mm)}"
-
-    def _asked(self) -> dict[str, bool | None]:
-        """What is known, with conditions that ask for nothing at these distances out of the way."""
-        known = self.facts.known()
-        return {name: known.get(name) if self._matters(name) else True for name in self.policy.needs}
-
-    def _levels(self, context: Mapping[str, bool], low: float, high: float) -> list[Level]:
-        return [level for level in self.policy.levels_in(context) if level.meets(low, high)]
-
-    # Words
-
-    def _sentence(self, answer: str, answers: Answers, certain: bool) -> str:
-        levels = [level for _, some in answers for level in some]
-        return f"{self._distance()}: {'; '.join([answer, *self._clauses(levels, certain)])}."
-
-    def _distance(self) -> str:
-        named = "" if self.one.name == "all" else f" {self.one.name!r}"
-        if self.one.qualifier == "touching":
-            return f"The margin{named} is 0 mm, {self.told.reference} reaches the edge{self._counted()}"
-        limits = self.policy.limits_mm
-        most = {"at_most": "at most ", "at_least": "at least "}.get(self.one.qualifier, "")
-        low, high = self.facts.measured_mm()
-        value = shown_mm(self.one.value_mm or 0.0, limits)
-        between = "" if low == high or high == float("inf") else f", {_range(low, high, limits)}"
-        return f"The margin{named} is {most}{value}{between}{self._counted()}"
-
-    def _counted(self) -> str:
-        if not self.policy.barrier_mm or self.facts.barrier_word() in {None, "none"}:
-            return ""
-        return f", which with the barrier ({self.facts.barrier_word()}) counts as {_range(*self.facts.interval_mm())}"
-
-    def _certain(self, answers: Answers) -> str:
-        level = answers[0][1][0]
-        if len(answers) == 1:
-            rules = " or ".join(dict.fromkeys(one.rule for one in answers[0][1]))
-            given = " ".join(_word(name, value) for name, value in answers[0][0].items() if self._matters(name))
-            return f"{level.label} ({rules}{', ' if given else ''}{given})"
-        either = (f"{_word(name, True)} or {_word(name, False).split(' ', 1)[0]}" for name in self._open())
-        return f"{level.label} {', '.join(either)}"
-
-    def _open(self) -> list[str]:
-        """Conditions that matter here and are not known."""
-        return [name for name, value in self._asked().items() if value is None]
-
-    def _matters(self, *names: str) -> bool:
-        """Whether a condition asks for something at the distances in question."""
-        low, high = self.facts.interval_mm()
-        return any(name in level.conditions for name in names for level in self.policy.levels if level.meets(low, high))
-
-    def _either(self, answers: Answers) -> str:
-        if len(answers) == 1:
-            return f"{_options(answers[0][1])}, and the interval holds both"
-        shown = ({name: context[name] for name in context if self._matters(name)} for context, _ in answers)
-        told = [f"{_words(context)} {_options(levels)}" for context, (_, levels) in zip(shown, answers)]
-        return f"{', '.join(told)}, and {' and '.join(self._open()).replace('_', ' ')} is not known"
-
-    def _clauses(self, levels: list[Level], certain: bool) -> list[str]:
-        """What else belongs to the sentence."""
-        out = []
-        if any(level.start > (0.0, 0) for level in levels):
-            out.append(self._planes(certain and levels[0].clear))
-        out += dict.fromkeys(level.note for level in levels if level.note)
-        out += [self._free_edge()] if self._free_edge() else []
-        out += [FLAGS[name].sentence.rstrip(".") for name in self._weakening()]
-        if self.told.state is None and self.policy.domain.states:
-            wanted = " or ".join(self.policy.domain.states)
-            out.append(f"the policy is for specimen state {wanted}, which is not known here")
-        if self.policy.domain.radiotherapy and self.told.radiotherapy is None:
-            out.append("the policy is for patients with radiotherapy, which is not known here")
-        return [clause[:1].lower() + clause[1:] for clause in out]
-
-    def _weakening(self) -> list[str]:
-        """Flags that weaken a verdict and are not said in other words."""
-        names = dict.fromkeys((*self.one.flags, *self.margins.flags))
-        return [n for n in names if n in FLAGS and FLAGS[n].weakens and n not in _SAID_ELSEWHERE]
-
-    def _planes(self, clear: bool) -> str:
-        count, gap = self.margins.planes, self.margins.plane_spacing_mm
-        apart = "" if count == 1 else f", {gap:g} mm apart" if gap is not None else ", the gap between them not known"
-        words = f"in the planes examined ({count} plane{'s' if count > 1 else ''}{apart})"
-        return f"clear {words}" if clear else words
-
-    def _free_edge(self) -> str:
-        """How near the edge is that no listed barrier protects, where the policy asks for one."""
-        if "barrier" not in self.policy.needs or self.one.name != "all":
-            return ""
-        free = [b.free_mm for b in self.margins.barriers if b.type in self.facts.intact() and b.free_mm is not None]
-        return f"the nearest edge outside the barrier is {shown_mm(min(free))} from tumor" if free else ""
-
-
-def _word(name: str, value: bool) -> str:
-    words = name.replace("_", " ")
-    yes, no = _WORDS.get(name, (f"with {words}", f"without {words}"))
-    return yes if value else no
-
-
-def _words(context: Mapping[str, bool]) -> str:
-    return " ".join(_word(name, value) for name, value in context.items())
-
-
-def _options(levels: list[Level]) -> str:
-    return " or ".join(f"{level.label} {'if ' if level.limited else 'at '}{level.rule}" for level in levels)
-
-
-def _range(low: float, high: float, limits: tuple[float, ...] = ()) -> str:
-    """Two distances in words; one where they are the same."""
-    shown = shown_mm(low, limits)
-    return shown if low == high else f"between {shown} and {shown_mm(high, limits)}"
+    def _planes(self) -> str:
+        """What was looked at, since no image shows the whole edge."""
+        if self.margins.planes == 1:
+            return ", in the one plane examined"
+        gap = self.margins.plane_spacing_mm
+        apart = "" if gap is None else f", {gap:g} mm apart"
+        return f", in the {self.margins.planes} planes examined{apart}"

@@ -1,213 +1,206 @@
-"""A policy: a published rule that turns a margin and its context into a category, as checked data.
+"""A policy: a published rule that turns a margin and its context into a category. Data only, read from TOML.
 
-The surprising thing: a limit is a *place between numbers*. "< 5 mm" ends just before 5 and "> 5 mm" begins just after
-it, so the levels of a policy must meet without a gap or an overlap at 5 itself, for every combination of conditions;
-a policy that leaves a distance without an answer, or with two, cannot be built.
+The surprising thing: operator and limit belong together. ``> 1`` and ``>= 1`` are different policies, and the levels
+of one must cover every margin from 0 upwards exactly once in every context, which is checked when a policy is built.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Literal, TypeAlias, cast
+from math import inf, isfinite
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from marginkit.errors import PolicyError
+from marginkit.records import STATES
 
-Operator: TypeAlias = Literal["=", ">", ">=", "<", "<="]
-Line: TypeAlias = Literal["tumor", "reactive zone"]
-Cut: TypeAlias = tuple[float, int]  # (mm, 0): just before that distance; (mm, 1): just after it
-
-OPERATORS: tuple[Operator, ...] = ("=", ">", ">=", "<", "<=")
-LINES: tuple[Line, ...] = ("tumor", "reactive zone")
-STATES = ("fresh", "fixed", "slide", "in-vivo")
-_SHOWN = {"=": "=", ">": ">", ">=": "≥", "<": "<", "<=": "≤"}
-
-
-def _refuse(code: str, what: str, cause: str = "") -> PolicyError:
-    return PolicyError(code, what, cause=cause, remedy="Correct the policy.")
-
-
-def _check_limit(operator: str | None, mm: float | None, label: str) -> None:
-    if operator not in OPERATORS:
-        raise _refuse(
-            "E-POL-01", f"unknown operator {operator!r}", f"level {label!r}; known are {', '.join(OPERATORS)}"
-        )
-    if isinstance(mm, bool) or not isinstance(mm, (int, float)) or not math.isfinite(mm) or mm < 0:
-        raise _refuse("E-POL-01", "impossible limit", f"level {label!r} has mm = {mm!r}")
+LARGEST_FILE = 1 << 16
+CONTEXT = ("radiotherapy", "barrier", "macroscopic_residual")
+REFERENCES = ("tumor", "reactive zone")
+OPERATORS = (">=", "<=", ">", "<", "=")
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """One category of a policy and the distances that belong to it.
+class Range:
+    """Margins from ``low_mm`` to ``high_mm``; each end belongs to it or not."""
 
-    label : the category. operator, mm : one limit; a level between two limits has ``upper_operator`` and ``upper_mm``
-        too (``> 1`` and ``<= 5``). conditions : the context under which the level holds, name -> yes or no.
-    clear : whether the label says that tumor was cleared, which is only ever known for the planes examined.
-    note : a clause that is said with each verdict of this level.
-
-    >>> Level("close", ">=", 1.0, upper_operator="<=", upper_mm=5.0).rule
-    '≥ 1 and ≤ 5 mm'
-    """
-
-    label: str
-    operator: Operator
-    mm: float
-    upper_operator: Operator | None = None
-    upper_mm: float | None = None
-    conditions: Mapping[str, bool] = field(default_factory=dict)
-    clear: bool = False
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.label.strip() or " or " in self.label:
-            raise _refuse("E-POL-01", "unusable label", f"{self.label!r} is empty or holds ' or '")
-        _check_limit(self.operator, self.mm, self.label)
-        if self.upper_operator is not None or self.upper_mm is not None:
-            _check_limit(self.upper_operator, self.upper_mm, self.label)
-            if self.operator not in {">", ">="} or self.upper_operator not in {"<", "<="}:
-                raise _refuse("E-POL-01", "limits do not enclose a range", f"level {self.label!r}: {self.rule}")
-        if not self.start < self.end:
-            raise _refuse("E-POL-02", "empty level", f"no distance is {self.rule} ({self.label!r})")
-        object.__setattr__(self, "conditions", dict(self.conditions))
-
-    @property
-    def start(self) -> Cut:
-        """Where the level begins."""
-        if self.operator in {"<", "<="}:
-            return (0.0, 0)
-        return (float(self.mm), int(self.operator == ">"))
-
-    @property
-    def end(self) -> Cut:
-        """Where the level ends."""
-        if self.operator in {"<", "<=", "="}:
-            return (float(self.mm), int(self.operator != "<"))
-        if self.upper_mm is None:
-            return (math.inf, 1)
-        return (float(self.upper_mm), int(self.upper_operator == "<="))
-
-    @property
-    def limited(self) -> bool:
-        """Whether some distance does not belong to the level."""
-        return self.start > (0.0, 0) or math.isfinite(self.end[0])
-
-    @property
-    def rule(self) -> str:
-        """The limits in words, e.g. ``≥ 5 mm``."""
-        if not self.limited:
-            return "any distance"
-        upper = "" if self.upper_mm is None else f" and {_SHOWN[str(self.upper_operator)]} {self.upper_mm:g}"
-        return f"{_SHOWN[self.operator]} {self.mm:g}{upper} mm"
+    low_mm: float
+    low_in: bool
+    high_mm: float
+    high_in: bool
 
     def holds(self, value_mm: float) -> bool:
-        """Whether the level holds this distance, unrounded."""
-        return self.meets(value_mm, value_mm)
+        """Whether a margin is in the range.
 
-    def meets(self, low_mm: float, high_mm: float) -> bool:
-        """Whether the level holds a distance of the closed interval from ``low_mm`` to ``high_mm``."""
-        return self.start <= (high_mm, 0) and (low_mm, 1) <= self.end
+        >>> parse_range(">= 1, <= 5").holds(5.0), parse_range("> 5").holds(5.0)
+        (True, False)
+        """
+        above = value_mm > self.low_mm or (self.low_in and value_mm == self.low_mm)
+        below = value_mm < self.high_mm or (self.high_in and value_mm == self.high_mm)
+        return above and below
 
-    def fits(self, context: Mapping[str, bool]) -> bool:
-        """Whether the level speaks in this context."""
-        return all(context[name] == wanted for name, wanted in self.conditions.items())
+
+def parse_range(text: str) -> Range:
+    """The range of a text such as ``>= 1, <= 5``, ``> 0`` or ``= 0``; without a lower limit it begins at 0."""
+    low_mm, low_in, high_mm, high_in = 0.0, True, inf, True
+    for part in text.split(","):
+        operator = next((o for o in OPERATORS if part.strip().startswith(o)), None)
+        try:
+            limit_mm = float(part.strip()[len(operator or "") :])
+        except ValueError:
+            limit_mm = -1.0
+        if operator is None or not isfinite(limit_mm) or limit_mm < 0:
+            raise PolicyError(
+                "E-POL-01",
+                f"margin_mm {text!r} is no range",
+                remedy="Write comparisons with >, >=, <, <= or =, in mm: '>= 1, <= 5'.",
+            )
+        if operator in (">", ">=", "="):
+            low_mm, low_in = limit_mm, operator != ">"
+        if operator in ("<", "<=", "="):
+            high_mm, high_in = limit_mm, operator != "<"
+    return Range(low_mm, low_in, high_mm, high_in)
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
-    """What a policy was made for.
+class PolicyLevel:
+    """One category of a policy: its label, its range, and the context in which it applies."""
 
-    states : specimen states that it may judge; empty: any. radiotherapy : True where it speaks only of patients who
-    have it; None where it does not matter or is a condition of the levels.
-    """
+    label: str
+    rule: str
+    range: Range
+    when: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
 
-    organ: str = ""
-    histology: str = ""
-    states: tuple[str, ...] = ()
-    radiotherapy: bool | None = None
-
-    def __post_init__(self) -> None:
-        if strange := [state for state in self.states if state not in STATES]:
-            raise _refuse("E-POL-01", f"unknown specimen state {strange[0]!r}", f"known are {', '.join(STATES)}")
+    def applies(self, context: Mapping[str, bool]) -> bool:
+        """Whether it is a level in this context."""
+        return all(context.get(name) == wanted for name, wanted in self.when.items())
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A published rule as data, checked when built.
+    """A rule with its source.
 
-    source : where it can be read, e.g. ``doi:10.1038/s41379-019-0278-9``. reference_line : what the distance is
-    measured from. needs : context that the levels ask for, e.g. ``radiotherapy``.
-    barrier_types : barriers that answer the condition ``barrier``. barrier_mm : what a barrier counts, in mm of
-    tissue, by the user's word for it. user_words : categories that only the user can give, e.g. ``R2``.
-    origin : ``marginkit``, or the name of the user's file.
+    domain : organ and histology, in words. states : specimen states that it was made for.
+    assume : context that holds unless the user says otherwise. barriers : types that count, empty for all.
+    counts_as_mm : kind of barrier -> width of tissue that it counts as.
     """
 
     id: str
     title: str
     citation: str
-    source: str
-    domain: Domain
-    levels: tuple[Level, ...]
-    reference_line: Line = "tumor"
-    needs: tuple[str, ...] = ()
-    barrier_types: tuple[str, ...] = ()
-    barrier_mm: Mapping[str, float] = field(default_factory=dict)
-    user_words: tuple[str, ...] = ()
+    reference: str
+    levels: tuple[PolicyLevel, ...]
     note: str = ""
-    origin: str = "marginkit"
+    organ: str = "any"
+    histology: str = "any"
+    states: tuple[str, ...] = STATES
+    assume: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    barriers: tuple[str, ...] = ()
+    counts_as_mm: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
-        if not self.id or not all(c.isascii() and (c.isalnum() or c in "-._") for c in self.id):
-            raise _refuse("E-POL-01", "unusable id", f"{self.id!r}: letters, digits, '-', '.' and '_' only")
-        if self.reference_line not in LINES:
-            raise _refuse(
-                "E-POL-01", f"unknown reference line {self.reference_line!r}", f"known are {', '.join(LINES)}"
-            )
-        if strange := {name for level in self.levels for name in level.conditions} - set(self.needs):
-            raise _refuse("E-POL-01", "condition that is not in needs", ", ".join(sorted(strange)))
-        if len(self.needs) > 6:
-            raise _refuse("E-POL-01", "too many conditions", f"{len(self.needs)}, at most 6")
-        for name, mm in self.barrier_mm.items():
-            _check_limit(">", mm, name)
-        object.__setattr__(self, "barrier_mm", dict(self.barrier_mm))
-        for context in self.contexts({}):
-            _check_partition(self.levels_in(context), context)
+        for context in self.contexts():
+            _check_cover(self.id, [level for level in self.levels if level.applies(context)], context)
 
     @property
-    def limits_mm(self) -> tuple[float, ...]:
-        """Every distance at which the answer changes, ascending, each once."""
-        cuts = {cut[0] for level in self.levels for cut in (level.start, level.end)}
-        return tuple(sorted(mm for mm in cuts if math.isfinite(mm)))
+    def needs(self) -> tuple[str, ...]:
+        """Context that decides which levels apply, without what is assumed."""
+        return tuple(name for name in CONTEXT if any(name in level.when for level in self.levels))
 
-    def contexts(self, known: Mapping[str, bool | None]) -> Iterator[dict[str, bool]]:
-        """Every full context that agrees with what is known."""
-        choices = [(True, False) if known.get(name) is None else (cast(bool, known[name]),) for name in self.needs]
-        for values in product(*choices):
-            yield dict(zip(self.needs, values))
+    def contexts(self) -> list[dict[str, bool]]:
+        """Every context that the policy tells apart."""
+        return [dict(zip(self.needs, values)) for values in product((False, True), repeat=len(self.needs))]
 
-    def levels_in(self, context: Mapping[str, bool]) -> tuple[Level, ...]:
-        """The levels that speak in a full context, nearest first."""
-        return tuple(level for level in self.levels if level.fits(context))
+    def level(self, value_mm: float, context: Mapping[str, bool]) -> PolicyLevel:
+        """The level of a margin."""
+        return next(level for level in self.levels if level.applies(context) and level.range.holds(value_mm))
 
 
-def _check_partition(levels: tuple[Level, ...], context: Mapping[str, bool]) -> None:
-    """Refuses levels that do not follow one another from 0 to infinity without gap or overlap."""
-    where = "".join(f", {name} {'yes' if value else 'no'}" for name, value in context.items())
-    reached: Cut = (0.0, 0)
-    for level in levels:
-        if level.start > reached:
-            gap = f"nothing between {_place(reached)} and {_place(level.start)}{where}"
-            raise _refuse("E-POL-02", "gap between levels", gap)
-        if level.start < reached:
-            cause = (
-                f"{level.label!r} ({level.rule}) begins {_place(level.start)}, levels reached {_place(reached)}{where}"
-            )
-            raise _refuse("E-POL-02", "levels overlap or are not in ascending order", cause)
-        reached = level.end
-    if math.isfinite(reached[0]):
-        raise _refuse("E-POL-02", "gap between levels", f"nothing {_place(reached)} and beyond{where}")
+def _check_cover(name: str, levels: list[PolicyLevel], context: Mapping[str, bool]) -> None:
+    """Refuses levels that leave a margin without a category or give it two."""
+    where = f" where {', '.join(f'{k} is {v}'.lower() for k, v in context.items())}" if context else ""
+    reached_mm, reached_in = 0.0, False
+    for level in sorted(levels, key=lambda level: (level.range.low_mm, not level.range.low_in)):
+        span = level.range
+        if span.low_mm > reached_mm or (span.low_mm == reached_mm and not span.low_in and not reached_in):
+            raise PolicyError("E-POL-02", f"policy {name} has a gap", cause=f"before {level.rule} mm{where}")
+        if span.low_mm < reached_mm or (span.low_in and reached_in):
+            raise PolicyError("E-POL-02", f"policy {name} has overlapping levels", cause=f"{level.rule} mm{where}")
+        reached_mm, reached_in = span.high_mm, span.high_in
+    if reached_mm != inf:
+        raise PolicyError("E-POL-02", f"policy {name} has a gap", cause=f"above {reached_mm:g} mm{where}")
 
 
-def _place(cut: Cut) -> str:
-    return f"{'just after' if cut[1] else 'at'} {cut[0]:g} mm"
+def read_policy(path: str | Path) -> Policy:
+    """The policy of a TOML file. PolicyError E-POL-01 where it cannot be read, E-POL-02 for gaps and overlaps."""
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(LARGEST_FILE + 1)
+        if len(raw) > LARGEST_FILE:
+            raise PolicyError("E-POL-01", "policy is too long", cause=f"more than {LARGEST_FILE} bytes")
+        return _policy(tomllib.loads(raw.decode("utf-8")))
+    except PolicyError as error:
+        raise error.about(path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
+        raise PolicyError("E-POL-01", "policy cannot be read", cause=str(error), file=path) from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        told = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise PolicyError("E-POL-01", "policy is incomplete", cause=told, file=path) from error
+
+
+KNOWN = {"id", "title", "citation", "note", "reference", "domain", "levels", "assume", "barriers", "counts_as_mm"}
+
+
+def _policy(table: Mapping[str, Any]) -> Policy:
+    strange = sorted(set(table) - KNOWN)
+    if strange:
+        raise PolicyError("E-POL-01", f"unknown keys {strange[:5]}", remedy=f"Known are {', '.join(sorted(KNOWN))}.")
+    domain = table.get("domain", {})
+    states = tuple(domain.get("states", STATES))
+    if table["reference"] not in REFERENCES or not set(states) <= set(STATES):
+        raise PolicyError(
+            "E-POL-01",
+            "unknown reference line or specimen state",
+            remedy=f"Known are {', '.join(REFERENCES)}; {', '.join(STATES)}.",
+        )
+    return Policy(
+        id=_word(table["id"]),
+        title=_word(table["title"]),
+        citation=_word(table["citation"]),
+        note=str(table.get("note", "")),
+        reference=table["reference"],
+        organ=str(domain.get("organ", "any")),
+        histology=str(domain.get("histology", "any")),
+        states=states,
+        levels=tuple(_level(level) for level in table["levels"]),
+        assume=MappingProxyType(_context(table.get("assume", {}))),
+        barriers=tuple(str(kind) for kind in table.get("barriers", ())),
+        counts_as_mm=MappingProxyType({str(k): float(v) for k, v in table.get("counts_as_mm", {}).items()}),
+    )
+
+
+def _word(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"wanted a text, got {value!r}")
+    return value
+
+
+def _level(table: Mapping[str, Any]) -> PolicyLevel:
+    rule = _word(table["margin_mm"])
+    return PolicyLevel(
+        _word(table["label"]), rule, parse_range(rule), MappingProxyType(_context(table.get("when", {})))
+    )
+
+
+def _context(table: Mapping[str, Any]) -> dict[str, bool]:
+    strange = [name for name, value in table.items() if name not in CONTEXT or not isinstance(value, bool)]
+    if strange:
+        raise PolicyError(
+            "E-POL-01", f"unknown context {strange[:3]}", remedy=f"Known are {', '.join(CONTEXT)}, each true or false."
+        )
+    return dict(table)

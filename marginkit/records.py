@@ -415,7 +415,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A case that was measured."""
+    """A case that was measured.
+
+    slices : (index, result) of planes that were measured one by one. plane : index of the plane that ``result`` is of,
+        where it is 2-D and the picture is a stack.
+    regions : what was drawn or found, by name: ``tumor`` (or ``signal``), ``specimen``, named edges, barriers.
+    signal : the numbers of fluorescence (tbr, cnr, background, threshold, saturated …), None where there is none.
+    limits_mm : distances below which the length of cut edge is reported.
+    """
 
     case: str
     picture: Picture
@@ -424,6 +431,10 @@ class Measured:
     warnings: tuple[str, ...]
     provenance: Mapping[str, Any]
     slices: tuple[tuple[int, Margins], ...] = ()
+    plane: int | None = None
+    regions: Mapping[str, Region] = field(default_factory=dict)  # a plain dict: it travels to workers
+    signal: Mapping[str, Any] | None = None
+    limits_mm: tuple[float, ...] = (1.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)

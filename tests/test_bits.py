@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from marginkit.geometry import bits
+from marginkit.geometry.facets import facets
+from marginkit.geometry.runs import runs
 
 MASKS = hnp.arrays(
     bool,
@@ -51,6 +53,15 @@ def test_boundary_vertices_equal_a_plain_loop(mask: np.ndarray) -> None:
 def test_faces_equal_a_plain_loop(mask: np.ndarray) -> None:
     for face in bits.faces(bits.pack(mask)):
         assert list(zip(face.vertex.tolist(), face.inside.tolist())) == slow_faces(mask, face.axis)
+
+
+@given(MASKS)
+def test_faces_from_runs_are_the_same(mask: np.ndarray) -> None:
+    packed = bits.pack(mask)
+    table = facets(packed, runs(packed))
+    plain = bits.faces(packed)
+    np.testing.assert_array_equal(table.vertex, np.concatenate([part.vertex for part in plain]))
+    np.testing.assert_array_equal(table.inside, np.concatenate([part.inside for part in plain]))
 
 
 @given(MASKS, st.integers(1, 400))

@@ -11,9 +11,13 @@ and a mask of shape ``(h, w)`` has ``(h+1, w+1)`` of them.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from itertools import product
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +25,8 @@ from numpy.typing import NDArray
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 Words: TypeAlias = NDArray[np.uint64]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 STRIP_BYTES = 1 << 20  # of mask per strip: its words and temporaries stay in the cache
 _ONE = np.uint64(1)
@@ -41,11 +47,24 @@ class PackedMask:
     @property
     def count(self) -> int:
         """Number of pixels in the mask."""
+        if not self.words.strides[0]:
+            return 0
         return int(np.bitwise_count(self.words).sum(dtype=np.int64))
 
 
-def pack(mask: Bools, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
-    """The mask, 64 pixels a word. Any array that gives rows when sliced will do; it is read strip by strip.
+class Rows(Protocol):
+    """What can be packed: an array, or anything that makes its rows when sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole."""
+
+    def __getitem__(self, rows: slice, /) -> Any:
+        """Some of its rows, as an array."""
+
+
+def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
+    """The mask, 64 pixels a word; read strip by strip.
 
     >>> pack(np.array([[True, False, True]])).words
     array([[5]], dtype=uint64)
@@ -56,19 +75,45 @@ def pack(mask: Bools, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
     flat = words.view(np.uint8)
     lines = max(1, strip_bytes // max(1, int(np.prod(mask.shape[1:], dtype=np.int64))))
     row_size = int(np.prod(mask.shape[1:-1], dtype=np.int64))
-    for first in range(0, mask.shape[0], lines):
+
+    def fill(first: int) -> None:
         strip = np.asarray(mask[first : first + lines])
         if strip.dtype != np.bool_:
             raise TypeError(f"mask: wanted booleans, got {strip.dtype}")
         packed = np.packbits(strip.reshape(-1, width), axis=1, bitorder="little")
         at = first * row_size
         flat[at : at + packed.shape[0], : packed.shape[1]] = packed
+
+    side_by_side(fill, range(0, mask.shape[0], lines))
     return PackedMask(words.view("<u8").astype(np.uint64, copy=False), tuple(int(n) for n in mask.shape))
+
+
+def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
+    """The function of each item, in their order, on all cores: NumPy lets go of the interpreter while it works."""
+    if len(items) < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, items))
+
+
+def without(mask: PackedMask, other: PackedMask) -> PackedMask:
+    """The pixels of a mask that are not in the other; no memory of its own where there is none."""
+    if not any((mask.words[s] & ~other.words[s]).any() for s in strips(len(mask.words), mask.words.shape[1])):
+        return PackedMask(np.broadcast_to(np.uint64(0), mask.words.shape), mask.shape)
+    return PackedMask(mask.words & ~other.words, mask.shape)
+
+
+def unpack(mask: PackedMask, window: tuple[slice, ...]) -> Bools:
+    """A window of the mask as booleans."""
+    rows = mask.words.reshape(*mask.shape[:-1], -1)[window[:-1]]
+    flat = np.unpackbits(rows.astype("<u8").view(np.uint8), axis=-1, bitorder="little")
+    out: Bools = flat[..., window[-1]].astype(np.bool_)
+    return out
 
 
 def unpacked_positions(words: Words) -> tuple[Ints, Ints]:
     """Row and bit position of every set bit of (rows, words) uint64, in row-major order."""
-    row, word = np.nonzero(words)
+    row, word = np.divmod(np.flatnonzero(words != 0), words.shape[1])
     bits = np.unpackbits(words[row, word].astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
     which, bit = np.nonzero(bits)
     return row[which].astype(np.int64), word[which].astype(np.int64) * 64 + bit
@@ -81,17 +126,6 @@ def shifted(words: Words) -> Words:
     return out
 
 
-def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
-    """For each face row across ``axis``: the mask rows before and behind it, -1 outside the mask."""
-    grid = np.arange(int(np.prod(shape[:-1], dtype=np.int64)), dtype=np.int64).reshape(shape[:-1])
-    pad = [(0, 0)] * grid.ndim
-    pad[axis] = (1, 0)
-    before = np.pad(grid, pad, constant_values=-1)
-    pad[axis] = (0, 1)
-    behind = np.pad(grid, pad, constant_values=-1)
-    return before.ravel(), behind.ravel()
-
-
 def _take(words: Words, rows: Ints) -> Words:
     """Rows of words; all zero where the row is -1."""
     out = words[np.maximum(rows, 0)]
@@ -99,7 +133,7 @@ def _take(words: Words, rows: Ints) -> Words:
     return out
 
 
-def _strips(total: int, words_a_row: int) -> list[slice]:
+def strips(total: int, words_a_row: int) -> list[slice]:
     step = max(1, STRIP_BYTES // (8 * words_a_row))
     return [slice(first, min(first + step, total)) for first in range(0, total, step)]
 
@@ -112,27 +146,28 @@ def boundary_vertices(mask: PackedMask) -> Ints:
     >>> boundary_vertices(pack(np.array([[True]]))).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
+    around = _rows_around(mask)
     lattice = tuple(n + 1 for n in mask.shape[:-1])
-    corners = np.indices(lattice).reshape(len(lattice), -1)
-    row_shape = np.array(mask.shape[:-1])[:, None]
-    found: list[Ints] = []
-    for part in _strips(corners.shape[1], mask.words.shape[1]):
-        here = corners[:, part]
-        some: Words | None = None
-        every: Words | None = None
-        for step in product((0, 1), repeat=len(lattice)):
-            pixel = here - np.array(step)[:, None]
-            inside = ((pixel >= 0) & (pixel < row_shape)).all(axis=0)
-            index = np.ravel_multi_index(tuple(np.clip(pixel, 0, row_shape - 1)), mask.shape[:-1])
-            words = _take(mask.words, np.where(inside, index, -1))
-            before = shifted(words)
-            some = words | before if some is None else some | words | before
-            every = words & before if every is None else every & words & before
-        assert some is not None
-        assert every is not None
-        row, column = unpacked_positions(some & ~every)
-        found.append(np.concatenate([here[:, row], column[None]]).T)
-    return np.concatenate(found).astype(np.int64)
+    filled = np.append(mask.words.any(axis=1), False)  # the last entry answers for row -1
+    candidates = np.flatnonzero(filled[around].any(axis=0))
+
+    def find(part: slice) -> Ints:
+        here = candidates[part]
+        rows = [_take(mask.words, neighbours[here]) for neighbours in around]
+        some, every = reduce(np.bitwise_or, rows), reduce(np.bitwise_and, rows)
+        row, column = unpacked_positions((some | shifted(some)) & ~(every & shifted(every)))
+        return np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64)
+
+    found = side_by_side(find, strips(len(candidates), mask.words.shape[1]))
+    return np.concatenate(found) if found else np.zeros((0, len(mask.shape)), np.int64)
+
+
+def _rows_around(mask: PackedMask) -> list[Ints]:
+    """For each row of vertices the rows of pixels that touch it, -1 outside the mask."""
+    rows = np.arange(mask.words.shape[0], dtype=np.int64).reshape(mask.shape[:-1])
+    padded = np.pad(rows, 1, constant_values=-1)
+    steps = product((slice(None, -1), slice(1, None)), repeat=rows.ndim)
+    return [padded[step].ravel() for step in steps]
 
 
 @dataclass(frozen=True)
@@ -162,28 +197,38 @@ def faces(mask: PackedMask) -> list[Faces]:
     >>> [f.vertex.tolist() for f in faces(pack(np.array([[True]])))]
     [[[0, 0], [1, 0]], [[0, 0], [0, 1]]]
     """
-    return [_across(mask, axis) for axis in range(len(mask.shape))]
+    return [faces_across(mask, axis) for axis in range(len(mask.shape))]
 
 
-def _across(mask: PackedMask, axis: int) -> Faces:
+def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
+    """For each row of faces across ``axis``: the mask rows before and behind it, -1 outside the mask."""
+    rows = np.arange(int(np.prod(shape[:-1], dtype=np.int64)), dtype=np.int64).reshape(shape[:-1])
+    if axis == len(shape) - 1:
+        return rows.ravel(), rows.ravel()
+    sides = [[(int(a == axis and first), int(a == axis and not first)) for a in range(rows.ndim)] for first in (1, 0)]
+    before, behind = (np.pad(rows, side, constant_values=-1) for side in sides)
+    return before.ravel(), behind.ravel()
+
+
+def faces_across(mask: PackedMask, axis: int) -> Faces:
+    """Every face of the mask perpendicular to one axis, in array order."""
     ndim = len(mask.shape)
-    along_rows = axis == ndim - 1
     lattice = tuple(n + (i == axis) for i, n in enumerate(mask.shape[:-1]))
-    if along_rows:
-        before_rows = behind_rows = np.arange(mask.words.shape[0], dtype=np.int64)
-    else:
-        before_rows, behind_rows = _row_pairs(mask.shape, axis)
-    vertices: list[Ints] = []
-    insides: list[Ints] = []
-    for part in _strips(len(before_rows), mask.words.shape[1]):
-        behind = _take(mask.words, behind_rows[part])
-        before = shifted(behind) if along_rows else _take(mask.words, before_rows[part])
+    before_rows, behind_rows = _row_pairs(mask.shape, axis)
+    filled = np.append(mask.words.any(axis=1), False)
+    candidates = np.flatnonzero(filled[before_rows] | filled[behind_rows])
+
+    def find(part: slice) -> tuple[Ints, Ints]:
+        here = candidates[part]
+        behind = _take(mask.words, behind_rows[here])
+        before = shifted(behind) if axis == ndim - 1 else _take(mask.words, before_rows[here])
         row, column = unpacked_positions(before ^ behind)
-        word = behind[row, column // 64]
-        is_behind = (word >> (column % 64).astype(np.uint64)) & _ONE
-        vertex = np.stack([*np.unravel_index(row + part.start, lattice), column], axis=1).astype(np.int64)
+        is_behind = (behind[row, column // 64] >> (column % 64).astype(np.uint64)) & _ONE
+        vertex = np.stack([*np.unravel_index(here[row], lattice), column], axis=1).astype(np.int64)
         inside = vertex.copy()
         inside[:, axis] -= 1 - is_behind.astype(np.int64)
-        vertices.append(vertex)
-        insides.append(inside)
+        return vertex, inside
+
+    nothing = np.zeros((0, ndim), np.int64)
+    vertices, insides = zip((nothing, nothing), *side_by_side(find, strips(len(candidates), mask.words.shape[1])))
     return Faces(axis, np.concatenate(vertices), np.concatenate(insides))

@@ -2,7 +2,7 @@
 
 A *scene* holds one tumor and one specimen. It cuts the specimen's outline into *bits* (a pixel face, a
 contour segment, a piece of a polygon's side, a triangle), gives each bit a default class, and answers
-distance questions for any selection of bits. ``marginkit.measure`` asks; it never looks inside.
+distance questions for any selection of bits. ``marginkit.measuring`` asks; it never looks inside.
 
 The surprising thing: points are given in *index units* of the scene's own grid (pixel centres are
 integers, array order); millimetres are index units times the spacing. Polygons, which arrive in (x, y) on
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,10 @@ class Nearest:
     tumor_px: Floats
     focus: Ints
 
+    def take(self, which: Bools | Ints) -> Nearest:
+        """The same for some of the bits."""
+        return Nearest(self.distance_mm[which], self.edge_px[which], self.tumor_px[which], self.focus[which])
+
 
 @dataclass(frozen=True)
 class Closest:
@@ -80,6 +84,14 @@ class FociTable:
     size: Floats
     pixels: Ints
     piece: Ints
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Of each bit of outline whether it is behind a barrier, and whether tumor has broken through that barrier."""
+
+    bits: Bools
+    breached: bool
 
 
 class Scene(Protocol):
@@ -114,10 +126,14 @@ class Scene(Protocol):
         """mm² in 2-D, mm³ in 3-D."""
 
     @property
+    def pixel_diagonal_mm(self) -> float:
+        """g of the digitisation interval; 0 where nothing is made of pixels."""
+
+    @property
     def tumor_meets_frame(self) -> bool:
         """Whether tumor reaches a bit of class frame."""
 
-    def in_region(self, region: object) -> Bools:
+    def in_region(self, region: Any) -> Bools:
         """For each bit of the outline whether it lies in ``region`` (a mask on the scene's grid or a polygon)."""
 
     def nearest(self, selected: Bools) -> Nearest:
@@ -139,6 +155,16 @@ class Scene(Protocol):
 
     def stays_inside(self, start_px: Sequence[float], end_px: Sequence[float]) -> bool:
         """Whether the straight line between two points of the closed specimen stays in it."""
+
+    def through_tissue_mm(self, selected: Bools, closest: Closest) -> float | None:
+        """Length of the way from the tumor to the pair's edge point inside the tissue; None where none was found."""
+
+    def behind(self, wall: Any, is_cut: Bools) -> Behind:
+        """Which bits of the outline tumor cannot reach without crossing a barrier (a mask on the scene's grid, a
+        polygon or a line), and whether tumor has broken through it."""
+
+    def crossed(self, wall: Any, nearest: Nearest) -> Bools:
+        """For each pair of points whether the straight line between them crosses the barrier."""
 
     def tumor_extent_mm(self) -> float:
         """Greatest distance between two points of the tumor."""

@@ -1,0 +1,102 @@
+"""The faces of a specimen mask: where, how large, and what geometry alone can say of each.
+
+A face towards background that reaches the border of the array is taken for cut; a face on that border hides what
+lies beyond (frame), and in a stack the first and last slice are section faces; background that does not reach the
+border is a hole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marginkit.geometry import bits
+from marginkit.geometry.lattice import Lattice
+from marginkit.geometry.runs import Runs, components, gaps
+from marginkit.geometry.scene import CUT, FRAME, HOLE, SECTION, Bools, Floats, Ints
+
+Codes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Facets:
+    """Faces of a mask, all axes in one table.
+
+    axis : (n,) uint8, perpendicular to the face. vertex : (n, ndim) int64, its corner of smallest indices.
+    inside, outside : (n, ndim) int64, the pixels on its two sides.
+    """
+
+    axis: Codes
+    vertex: Ints
+    inside: Ints
+    outside: Ints
+
+    def corners(self, which: Ints | slice = slice(None)) -> Ints:
+        """(2^(ndim-1), n, ndim) vertices of some of the faces, smallest indices first."""
+        ndim = self.vertex.shape[1]
+        out = []
+        for step in product((0, 1), repeat=ndim - 1):
+            shift = np.array([np.insert(step, axis, 0) for axis in range(ndim)], np.int64)
+            out.append(self.vertex[which] + shift[self.axis[which]])
+        return np.stack(out)
+
+    def beyond(self, shape: tuple[int, ...]) -> Bools:
+        """(n,) whether the other side lies outside an array of that shape."""
+        out: Bools = np.zeros(len(self.axis), bool)
+        for axis, size in enumerate(shape):
+            out |= (self.outside[:, axis] < 0) | (self.outside[:, axis] >= size)
+        return out
+
+
+def facets(mask: bits.PackedMask, found: Runs) -> Facets:
+    """Every face of the mask, given its runs: their ends are the faces across the last axis."""
+    parts = [*(bits.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), _ends(found)]
+    return Facets(
+        np.concatenate([np.full(len(part.vertex), part.axis, np.uint8) for part in parts]),
+        np.concatenate([part.vertex for part in parts]),
+        np.concatenate([part.inside for part in parts]),
+        np.concatenate([part.outside for part in parts]),
+    )
+
+
+def _ends(found: Runs) -> bits.Faces:
+    """The faces at both ends of each run, in array order."""
+    both = np.stack([found.start, found.stop], axis=1).ravel()
+    vertex = np.stack([*(np.repeat(index, 2) for index in found.row_index), both], axis=1)
+    inside = vertex.copy()
+    inside[1::2, -1] -= 1
+    return bits.Faces(len(found.shape) - 1, vertex, inside)
+
+
+def sizes(faces: Facets, lattice: Lattice) -> Floats:
+    """(n,) length of each face in mm, in 3-D its area in mm²."""
+    size: Floats = np.ones(len(faces.axis))
+    for axis, widths in enumerate(lattice.widths_mm):
+        along = np.flatnonzero(faces.axis != axis)
+        size[along] *= widths[faces.vertex[along, axis]]
+    return size
+
+
+def kinds(faces: Facets, specimen: Runs, holes: Literal["ignore", "cut"]) -> Codes:
+    """(n,) class of each face by geometry alone, as codes of ``scene.CLASSES``."""
+    kind = np.full(len(faces.axis), CUT, np.uint8)
+    beyond = faces.beyond(specimen.shape)
+    kind[beyond] = FRAME
+    if len(specimen.shape) == 3:
+        kind[beyond & (faces.axis == 0)] = SECTION
+    if holes == "ignore":
+        kind[_enclosed(faces, specimen, np.flatnonzero(~beyond))] = HOLE
+    return kind
+
+
+def _enclosed(faces: Facets, specimen: Runs, within: Ints) -> Ints:
+    """Those of the faces ``within`` the array whose background does not reach its border."""
+    back = components(gaps(specimen), corners=False)
+    enclosed = ~back.meets_border
+    if not enclosed.any():
+        return within[:0]
+    return within[enclosed[back.at(faces.outside[within])]]

@@ -1,0 +1,119 @@
+"""Opens any supported file: finds the reader, checks the file, decides the pixel size.
+
+The surprising thing: the suffix of a file is only a hint. Its first bytes decide; the suffix breaks ties between
+readers that are equally sure.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from marginkit import calibrate, files, shelf
+from marginkit.errors import AxesError, FileError, MarginError
+from marginkit.records import Calibration, Picture
+
+
+def open(
+    path: str | Path,
+    *,
+    pixel_size: str | None = None,
+    confirm: bool = False,
+    mask: bool = False,
+    axes: str | None = None,
+    shelves: Iterable[str | Path] = (),
+) -> Picture:
+    """The picture in a file or folder (DICOM series, OME-Zarr): lazy levels, axes, pixel size and its source.
+
+    Parameters
+    ----------
+    pixel_size : ``0.5um``, or one length an axis in array order; it wins over what the file says, and is recorded.
+    confirm : the user vouches for a pixel size that would be refused as implausible.
+    mask : of a palette the indices are wanted, not the colours.
+    axes : the true axes, where the file does not say them (``ZYX`` for pages that are planes).
+    shelves : more folders with readers.
+
+    A picture without a trustworthy pixel size is returned too: ``calibration`` is None and ``refusal`` says why.
+    """
+    reader = choose(path, shelves)
+    before = None if os.path.isdir(path) else files.stamp(path)
+    try:
+        picture = (getattr(reader, "read_mask", reader.read) if mask else reader.read)(os.fspath(path))
+        digest = files.folder_sha256(path) if before is None else files.sha256(path)
+    except MarginError as error:
+        raise error if error.file else error.about(path) from error
+    except MemoryError as error:
+        raise FileError("E-FILE-05", "not enough memory to open", cause=str(error), file=path) from error
+    if before is not None:
+        files.still(path, before)
+    picture = replace(picture if axes is None else _with_axes(picture, axes), sha256=digest)
+    return _typed(picture, pixel_size) if pixel_size else _resolved(picture, confirm)
+
+
+def choose(path: str | Path, shelves: Iterable[str | Path] = ()) -> ModuleType:
+    """The reader of a file or folder. FileError E-FILE-09 where none is sure, or two are."""
+    if not os.fspath(path):
+        raise FileError("E-FILE-01", "no file name given", remedy="Give an image file.")
+    name = os.path.basename(os.path.abspath(path))
+    head = _folder_head(path) if os.path.isdir(path) else files.head(path)
+    readers = shelf.load("readers", tuple(shelves))
+    sure = {key: int(module.claims(head, name)) for key, module in readers.items()}
+    best = max(sure.values(), default=0)
+    if best < 1:
+        cause = f"it begins with {head[:8]!r}; tried {', '.join(readers)}"
+        raise FileError("E-FILE-09", "no reader knows this file", cause=cause, file=name)
+    equal = [key for key, value in sure.items() if value == best]
+    by_suffix = [key for key in equal if name.lower().endswith(tuple(getattr(readers[key], "SUFFIXES", ())))]
+    chosen = (
+        equal if len(equal) == 1 else by_suffix or [key for key in equal if getattr(readers[key], "GENERAL", False)]
+    )
+    if len(chosen) != 1:
+        raise FileError("E-FILE-09", "more than one reader claims this file", cause=", ".join(equal), file=name)
+    return readers[chosen[0]]
+
+
+def _folder_head(folder: str | Path) -> bytes:
+    """What a folder shows to readers: the names of its entries, sorted, one a line, after ``folder``."""
+    try:
+        names = sorted(os.listdir(folder))[:10_000]
+    except OSError as error:
+        raise files.unreadable(folder, error) from error
+    return b"folder\n" + "\n".join(names).encode("utf-8", "surrogateescape")
+
+
+def _with_axes(picture: Picture, axes: str) -> Picture:
+    """The picture with its axes renamed; E-AXE-01 where they do not fit."""
+    fixed = [a for a in picture.axes if a in "YXS"]
+    wanted = axes.upper()
+    if len(wanted) != len(picture.axes) or [a for a in wanted if a in "YXS"] != fixed or set(wanted) - set("TCZYXS"):
+        cause = f"{axes!r} for an image with axes {picture.axes} and shape {picture.shape}"
+        raise AxesError("E-AXE-01", "axes do not fit", cause=cause, file=picture.name)
+    kept = tuple(note for note in picture.warnings if "taken as channels" not in note)
+    return replace(picture, axes=wanted, warnings=kept, channels=picture.channels if "C" in wanted else ())
+
+
+def _resolved(picture: Picture, confirm: bool) -> Picture:
+    ndim = len(picture.spatial_shape)
+    taken, refusal, notes = calibrate.resolve(picture.claims, picture.kind, picture.name, ndim, confirm=confirm)
+    flags = tuple(dict.fromkeys((*picture.flags, *(taken.flags if taken else ()))))
+    return replace(picture, calibration=taken, refusal=refusal, flags=flags, warnings=(*picture.warnings, *notes))
+
+
+def _typed(picture: Picture, pixel_size: str) -> Picture:
+    try:
+        typed = calibrate.typed(pixel_size, len(picture.spatial_shape))
+    except MarginError as error:
+        raise error.about(picture.name) from error
+    flags, notes = calibrate.against(typed, picture.claims, picture.kind)
+    taken = Calibration(
+        typed.spacing_mm, typed.source, typed.detail, flags=tuple(dict.fromkeys((*typed.flags, *flags)))
+    )
+    return replace(
+        picture,
+        calibration=taken,
+        flags=tuple(dict.fromkeys((*picture.flags, *taken.flags))),
+        warnings=(*picture.warnings, *notes),
+    )
