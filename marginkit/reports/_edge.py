@@ -102,8 +102,7 @@ def _bits(case: Measured, axis: int | None, index: int) -> tuple[Floats, Floats,
 
 def _slack_mm(case: Measured, size: Floats) -> float:
     """How far a bit's point may lie beside its step: not at all where both are faces of pixels."""
-    region = case.regions.get("specimen")
-    if region is not None and region.kind == "mask" and "contour" not in case.result.boundary:
+    if case.result.boundary.split("/")[-1] == "pixels":
         return 0.0
     longest = float(size.max(initial=0.0)) if case.result.ndim == 2 else 0.0
     return max(1.5 * max(case.result.spacing_mm), longest)
