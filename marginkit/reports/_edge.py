@@ -102,15 +102,14 @@ def _bits(case: Measured, axis: int | None, index: int) -> tuple[Floats, Floats,
 
 def _slack_mm(case: Measured, size: Floats) -> float:
     """How far a bit's point may lie beside its step: not at all where both are faces of pixels."""
-    region = case.regions.get("specimen")
-    if region is not None and region.kind == "mask" and "contour" not in case.result.boundary:
+    if case.result.boundary.split("/")[-1] == "pixels":
         return 0.0
     longest = float(size.max(initial=0.0)) if case.result.ndim == 2 else 0.0
     return max(1.5 * max(case.result.spacing_mm), longest)
 
 
 def _own_bit(ends_mm: Floats, points_mm: Floats, distance_mm: Floats, slack_mm: float) -> NDArray[np.int64]:
-    """For each step the bit whose point lies on it, ``len(points_mm)`` where there is none.
+    """For each step the bit whose point lies on it, else one at most ``slack_mm`` away; ``len(points_mm)`` for none.
 
     Of bits with points on one face its own is the nearest to the tumor: the others only share its corners.
     """
@@ -119,13 +118,17 @@ def _own_bit(ends_mm: Floats, points_mm: Floats, distance_mm: Floats, slack_mm: 
     nothing = len(points_mm)
     if not nothing or not len(ends_mm):
         return np.full(len(ends_mm), nothing)
-    half = np.linalg.norm(ends_mm[:, 1] - ends_mm[:, 0], axis=1) / 2
-    reach = half * (1 + 1e-6) + slack_mm
-    count = range(1, 2 if slack_mm else 9)
-    away, owner = cKDTree(points_mm).query(ends_mm.mean(axis=1), count, distance_upper_bound=reach.max() * 1.001)
+    tree, middle = cKDTree(points_mm), ends_mm.mean(axis=1)
+    reach = np.linalg.norm(ends_mm[:, 1] - ends_mm[:, 0], axis=1) / 2 * (1 + 1e-6)
+    away, owner = tree.query(middle, range(1, 9), distance_upper_bound=reach.max() * 1.001)
     distance = np.where(away <= reach[:, None], np.append(distance_mm, np.inf)[owner], np.inf)
     best = np.take_along_axis(owner, distance.argmin(1)[:, None], 1)[:, 0]
-    return np.where(np.isfinite(distance.min(1)), best, nothing).astype(np.int64)
+    found = np.where(np.isfinite(distance.min(1)), best, nothing)
+    lost = found == nothing
+    if slack_mm and lost.any():
+        away, owner = tree.query(middle[lost], distance_upper_bound=reach.max() + slack_mm)
+        found[lost] = np.where(away <= reach[lost] + slack_mm, owner, nothing)
+    return found.astype(np.int64)
 
 
 def _within(

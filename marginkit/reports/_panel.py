@@ -13,7 +13,7 @@ import numpy as np
 from marginkit.records import ClosestPair, Floats, Margin, Measured
 from marginkit.reports import _colours, _edgelines, _strokes
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, barriers, frame
+from marginkit.reports._frame import areas, barriers, frame
 from marginkit.reports._ground import Ground
 from marginkit.reports._labels import Labels
 from marginkit.reports._strokes import Colour, Pixels
@@ -39,12 +39,12 @@ class Plane:
 
 def plane(case: Measured, across: int | None, index: int, far_mm: float) -> Plane:
     """The outlines of a plane of a case."""
-    outlines = {name: area(region, case, across, index) for name, region in case.regions.items()}
+    outlines = areas(case, across, index)
     specimen = outlines.get("specimen")
     walked = None if specimen is None else steps(case, specimen, across, index)
     signal = case.result.region == "signal"
     tumor = outlines.get("signal" if signal and "signal" in outlines else "tumor")
-    walls = tuple(shape for name in barriers(case) if (shape := outlines[name]) is not None)
+    walls = tuple(outlines[name] for name in barriers(case) if name in outlines)
     return Plane(tumor, walls, walked, far_mm, signal)
 
 

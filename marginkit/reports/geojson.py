@@ -18,7 +18,7 @@ import numpy as np
 from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, barriers, frame, plane_of
+from marginkit.reports._frame import areas, barriers, frame, plane_of
 from marginkit.wording import shown
 
 if TYPE_CHECKING:
@@ -42,10 +42,10 @@ def features(case: Measured) -> list[dict[str, Any]]:
     found = list(_pairs(case))
     for z in planes(case):
         axis = None if case.result.ndim == 2 else 0
-        outlines = {name: area(region, case, axis, z) for name, region in case.regions.items()}
-        found += [_outline(case, name, shape, z) for name, shape in outlines.items() if shape is not None]
-        if (specimen := outlines.get("specimen")) is not None:
-            found += list(_edges(case, specimen, axis, z))
+        outlines = areas(case, axis, z)
+        found += [_outline(case, name, shape, z) for name, shape in outlines.items()]
+        if "specimen" in outlines:
+            found += list(_edges(case, outlines["specimen"], axis, z))
     return found
 
 
