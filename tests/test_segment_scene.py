@@ -360,6 +360,16 @@ def test_centres_of_outside_pixels_against_a_tumor_polygon() -> None:
     assert len(found.outline.size) == 16  # one bit a face of the large pixels
 
 
+def test_an_outline_that_cuts_off_the_centre_of_the_only_tumor_pixel() -> None:
+    mask = np.zeros((6, 6), bool)
+    mask[2, 2] = True
+    found = scene(mask_polygon(mask), box(2.75, 0, 6, 6), tumor_boundary="pixels", tumor_pixels=Pixels(mask))
+    cut = found.outline.kind == CUT
+    nearest = found.nearest(cut)
+    assert nearest.distance_mm.min() == 0
+    assert found.centre_distance_mm(cut, nearest) == pytest.approx(np.sqrt(2) / 2)
+
+
 def test_smoothed_masks_keep_their_digitisation_and_count_their_pixels() -> None:
     mask = np.zeros((30, 30), bool)
     mask[2:28, 2:28] = True

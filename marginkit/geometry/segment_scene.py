@@ -349,8 +349,8 @@ class SegmentScene:
         tumor = self._sets[piece][0]
         if self._tumor_pixels is not None:
             centres = self._tumor_centres(nearest, piece, self._tumor_pixels)
-            if not len(centres):
-                return float("inf")
+            if not len(centres):  # the outline cuts off every centre: none is farther than half a diagonal
+                return float(nearest.distance_mm.min()) + self._tumor_pixels.diagonal_mm(self._mm) / 2
             tumor = SegmentSet(_as_segments(centres), self._mm)
         return float(tumor.nearest(edge).distance_mm.min())
 
