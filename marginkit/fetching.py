@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from marginkit import files, grids, opening, shelf, sources
-from marginkit.errors import AxesError, GridError
+from marginkit.errors import AxesError, GridError, plain
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
 
@@ -61,7 +61,7 @@ class Fetcher:
         chosen: Any = polygons.select(outlines, source.select or None)
         self._note(role, source, digest)
         flags = tuple(dict.fromkeys(flag for one in outlines for flag in one.flags))
-        return Region(chosen, maker=source.name, flags=flags)
+        return Region(chosen, maker=plain(source.name), flags=flags)
 
     def _masked(self, source: FileSource, role: str) -> Region:
         from marginkit.segmenters import masks
@@ -71,10 +71,10 @@ class Fetcher:
         opened = self._opened[source.path]
         region = masks.region_from_picture(opened, masks.parse_select(source.select) if source.select else None)
         self._note(role, source, opened.sha256)
-        return replace(grids.place(region, opened, self.picture), maker=source.name)
+        return replace(grids.place(region, opened, self.picture), maker=plain(source.name))
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
-        self.inputs.append({"role": role, "name": Path(source.path).resolve().name, "sha256": digest})
+        self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})
 
 
 def at_plane(region: Region, plane: int, picture: Picture) -> Region:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -121,27 +121,36 @@ def _cannot(flat: Inputs, error: MarginError) -> Margins:
         )
 
 
-def worst(planes: list[tuple[int, Margins]]) -> tuple[int, Margins]:
-    """(plane, margins) of the plane with the least margin, with what the other planes say of the named margins.
+Planes: TypeAlias = tuple[tuple[int, Margins], ...]
+
+
+def worst(planes: Planes) -> tuple[int, Margins, Planes]:
+    """(plane, margins, planes): the plane with the least margin, with what the others say of the named margins.
 
     For planes an unknown distance apart: what lies between them was not seen, so that no margin is more than
     ``at_most``. A named margin that is less in another plane has that value, and its closest pair with that plane.
     """
-    at, chosen = min(planes, key=lambda one: _rank(one[1].all))
-    others = [result for _, result in planes]
-    margins = tuple(_least(margin, [r.margins[i] for r in others if i < len(r.margins)], chosen)
-                    for i, margin in enumerate(chosen.margins))  # fmt: skip
-    flags = tuple(flag for flag in chosen.flags if flag != "single_plane")
-    return at, replace(chosen, margins=margins, planes=len(planes), flags=(*flags, "unknown_plane_gap"))
+    bounded = [(at, _bounded(result)) for at, result in planes]
+    at, chosen = min(bounded, key=lambda one: _rank(one[1].all))
+    margins = [_least(margin, [result for _, result in bounded], i) for i, margin in enumerate(chosen.margins)]
+    result = replace(chosen, margins=tuple(margins), planes=len(bounded))
+    return at, result, tuple((index, result if index == at else one) for index, one in bounded)
+
+
+def _bounded(result: Margins) -> Margins:
+    """A plane's result where its neighbours may hold a smaller margin."""
+    margins = [replace(m, qualifier="at_most") if m.qualifier == "exact" else m for m in result.margins]
+    flags = tuple(flag for flag in result.flags if flag != "single_plane")
+    return replace(result, margins=tuple(margins), flags=(*flags, "unknown_plane_gap"))
 
 
 def _rank(margin: Margin) -> float:
     return np.inf if margin.value_mm is None else margin.value_mm
 
 
-def _least(margin: Margin, seen: list[Margin], chosen: Margins) -> Margin:
-    least = min([margin, *seen], key=_rank)
-    qualifier = "at_most" if least.qualifier == "exact" else least.qualifier
-    if least.value_mm == margin.value_mm:
-        return replace(margin, qualifier=qualifier)
-    return replace(least, qualifier=qualifier, closest=None, focus=None, piece=None, edge_size=margin.edge_size)
+def _least(margin: Margin, results: list[Margins], i: int) -> Margin:
+    """The i-th margin where it is least; without the pair where that is in another plane."""
+    least = min((margin, *(r.margins[i] for r in results if i < len(r.margins))), key=_rank)
+    if least is margin:
+        return margin
+    return replace(least, closest=None, focus=None, piece=None, edge_size=margin.edge_size)

@@ -6,6 +6,7 @@ crash. There is no third outcome.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal
 from marginkit import edges, files, flags, judging, provenance, reading, shelf
 from marginkit.errors import FileError, MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher
-from marginkit.inputs import Inputs, worst
+from marginkit.inputs import Inputs, Planes, worst
 from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
 
 
@@ -52,7 +53,7 @@ class Job:
     @property
     def name(self) -> str:
         """Name of the case: given, or the image's name without suffixes."""
-        return self.case or Path(self.image).resolve().name.split(".")[0] or Path(self.image).name
+        return self.case or stem(self.image)
 
     @property
     def role(self) -> Literal["tumor", "signal"]:
@@ -60,6 +61,17 @@ class Job:
         if bool(self.tumor) == bool(self.signal):
             raise UsageError("E-USE-09", "give either a tumor or a signal", remedy="Use --tumor SRC or --signal SRC.")
         return "signal" if self.signal else "tumor"
+
+
+def stem(path: str) -> str:
+    """The file's name without its suffix, and without what comes before that in ``.ome.tif`` and ``.nii.gz``.
+
+    >>> stem("cases/S1.2.ome.tif"), stem("a.nii.gz"), stem("slide.svs"), stem("series/")
+    ('S1.2', 'a', 'slide', 'series')
+    """
+    name = os.path.basename(os.path.abspath(path))
+    first = os.path.splitext(name)[0]
+    return os.path.splitext(first)[0] if first.lower().endswith((".ome", ".nii")) else first
 
 
 def run(job: Job) -> Outcome:
@@ -130,9 +142,7 @@ def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: 
     )
 
 
-def all_planes(
-    inputs: Inputs, picture: Picture, plane: int | None
-) -> tuple[Margins, tuple[tuple[int, Margins], ...], int | None]:
+def all_planes(inputs: Inputs, picture: Picture, plane: int | None) -> tuple[Margins, Planes, int | None]:
     """(result, planes of a stack one by one, the plane of the result where it is of one).
 
     A stack is measured in 3-D with its planes beside it, or, where the gap of its planes is unknown, by planes alone.
@@ -144,7 +154,7 @@ def all_planes(
         return inputs.measured(), slices, None
     if not slices:
         return inputs.at(0, picture).measured(), (), 0
-    at, result = worst(list(slices))
+    at, result, slices = worst(slices)
     return result, slices, at
 
 

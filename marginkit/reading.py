@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from marginkit import calibrate, opening
-from marginkit.errors import AxesError, CalibrationError, MarginError
+from marginkit.errors import AxesError, CalibrationError, MarginError, plain
 from marginkit.records import Picture
 
 
@@ -38,7 +38,8 @@ def read(
     if taken.calibration is None:
         raise taken.refusal or CalibrationError("E-CAL-01", "pixel size missing", file=taken.name)
     unknown_gap = len(taken.calibration.spacing_mm) < ndim and chosen is None
-    return (replace(taken, flags=(*taken.flags, "unknown_plane_gap")) if unknown_gap else taken), chosen
+    flags = (*taken.flags, "unknown_plane_gap") if unknown_gap else taken.flags
+    return replace(taken, name=plain(taken.name), flags=flags), chosen  # a name may hold what no output can
 
 
 def _plane(picture: Picture, plane: int | None) -> int | None:

@@ -22,6 +22,7 @@ FLOORS = {
         ["opening", "reading", "sources", "grids", "fetching", "inputs", "provenance", "pipeline", "samples"], 4
     ),
     "batch": 5,
+    "showing": 5,
     "cli": 6,
     "__main__": 7,
 }
