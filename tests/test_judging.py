@@ -38,7 +38,7 @@ LIMITS = [
     ("oral-1-5mm", {}, 1.0, "positive", "close", "close"),
     ("oral-1-5mm", {}, 5.0, "close", "close", "clear"),
     ("ablation-5mm", {}, 5.0, "insufficient", "sufficient", "sufficient"),
-    ("joa-kawaguchi", {"reference": "reactive zone"}, 50.0, "adequate wide", "curative wide", "curative wide"),
+    ("joa-kawaguchi", {"reference": "reactive zone"}, 50.0, "adequate wide", "adequate wide", "curative wide"),
     ("joa-kawaguchi", {"reference": "reactive zone"}, 20.0, "inadequate wide", "adequate wide", "adequate wide"),
 ]
 
@@ -120,6 +120,11 @@ def test_border_structure_decides_and_is_not_guessed() -> None:
     assert judge(margins(3.0, behind="fascia", barriers=barrier()), "sarcoma-rath-2019").category == "adequate"
     broken = judge(margins(3.0, behind="fascia", barriers=barrier(breached=True)), "sarcoma-rath-2019")
     assert broken.category == "wide enough, no border structure"
+
+
+def test_reactive_zone_at_the_edge_is_marginal_and_any_tissue_outside_it_is_wide() -> None:
+    assert judge(margins(0.0), "joa-kawaguchi", reference="reactive zone").category.startswith("marginal")
+    assert judge(margins(5.0), "joa-kawaguchi", reference="reactive zone").category == "inadequate wide"
 
 
 def test_barrier_counts_as_width() -> None:
