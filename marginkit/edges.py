@@ -12,17 +12,27 @@ from typing import Any
 from marginkit.geometry.scene import CLASSES
 
 
+def sources(text: str) -> dict[str, str]:
+    """Class to source; the class is empty where a source restricts the cut edge.
+
+    >>> sources("natural=skin.tif,section=labels.tif#label=2")
+    {'natural': 'skin.tif', 'section': 'labels.tif#label=2'}
+    >>> sources("edge.tif")
+    {'': 'edge.tif'}
+    """
+    parts = [part.partition("=") for part in text.split(",")]
+    if all(equals and name.strip() in CLASSES for name, equals, _ in parts):
+        return {name.strip(): source.strip() for name, _, source in parts}
+    return {"": text}
+
+
 def classed(text: str, drawn: Callable[[str], Any]) -> Any:
     """The ``edge`` argument of a measurement: a region that restricts, or a mapping of class to region.
 
     drawn : gives the region of one source.
 
-    >>> classed("natural=skin.tif,section=block.tif", str.upper)
-    {'natural': 'SKIN.TIF', 'section': 'BLOCK.TIF'}
-    >>> classed("edge.tif", str.upper)
-    'EDGE.TIF'
+    >>> classed("natural=skin.tif", str.upper), classed("edge.tif", str.upper)
+    ({'natural': 'SKIN.TIF'}, 'EDGE.TIF')
     """
-    parts = [part.partition("=") for part in text.split(",")]
-    if all(equals and name.strip() in CLASSES for name, equals, _ in parts):
-        return {name.strip(): drawn(source.strip()) for name, _, source in parts}
-    return drawn(text)
+    found = {kind: drawn(source) for kind, source in sources(text).items()}
+    return found.get("", found)

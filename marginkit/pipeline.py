@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 import marginkit
-from marginkit import files, flags, opening, sources
+from marginkit import edges, files, flags, opening, sources
 from marginkit.errors import AxesError, CalibrationError, MarginError, MeasureError
 from marginkit.judging import judge
 from marginkit.measuring import measure
@@ -125,8 +125,6 @@ def at_plane(region: Region, plane: int) -> Region:
 
 def _edges(job: Job, picture: Picture, regions: Mapping[str, Region]) -> tuple[Any, Any]:
     """The ``edge`` and ``names`` arguments of the measurement."""
-    from marginkit import edges
-
     edge = edges.classed(job.edge, lambda text: _drawn(job, text, picture, "edge")) if job.edge else None
     names = {name: _drawn(job, text, picture, "edge") for name, text in job.names.items()} or None
     return edge, names
@@ -235,7 +233,8 @@ def _handed_over(
 def _provenance(job: Job, picture: Picture, regions: Mapping[str, Region]) -> dict[str, Any]:
     """What was run, on what, with which options: enough to do it again, and no folder of anybody's machine."""
     inputs = [{"role": "image", "name": picture.name, "sha256": picture.sha256}]
-    texts = {"tumor": job.tumor, "signal": job.signal, "specimen": job.specimen, "edge": job.edge}
+    texts = {"tumor": job.tumor, "signal": job.signal, "specimen": job.specimen}
+    texts |= {f"edge {kind}".strip(): text for kind, text in edges.sources(job.edge).items() if text}
     texts |= {f"barrier {kind}": text for kind, text in job.barriers.items()}
     texts |= {f"name {name}": text for name, text in job.names.items()}
     for role, text in texts.items():

@@ -31,7 +31,12 @@ def jobs() -> tuple[Job, ...]:
             image=path("he.ome.tif"),
             tumor=path("he_tumor.ome.tif"),
             specimen=path("he_specimen.ome.tif"),
-            names={"superior": path("he_margins.ome.tif#label=1"), "deep": path("he_margins.ome.tif#label=2")},
+            edge=f"natural={path('he_margins.ome.tif#label=4')}",  # skin
+            names={
+                "superior": path("he_margins.ome.tif#label=1"),
+                "deep": path("he_margins.ome.tif#label=2"),
+                "inferior": path("he_margins.ome.tif#label=3"),
+            },
             state="slide",
             policies=("sarcoma-cates-2019", "uicc-r-plus-1mm"),
         ),

@@ -22,7 +22,7 @@ from marginkit.geometry.fields import Fields, fields
 from marginkit.geometry.isosurface import Surface, isosurface, voxel_surface
 from marginkit.geometry.lattice import regular_ticks
 from marginkit.geometry.nearest_triangles import TriangleSet, longest_side
-from marginkit.geometry.pairs import TIE, Pairs
+from marginkit.geometry.pairs import TIE, Pairs, tree
 from marginkit.geometry.rings import TOUCH_PX
 from marginkit.geometry.runs import components, runs
 from marginkit.geometry.scene import (
@@ -74,7 +74,8 @@ def surface_scene(
         )
     names = [_read(ground.kind, boundary) for ground in (tumor, specimen)]
     drawn = fields(np.asarray(tumor.data), np.asarray(specimen.data), boundary == "contour", level)
-    return SurfaceScene(drawn, names, tumor.kind == "mask", grids[0][1:], spacing_mm, holes, link_mm)
+    masks = tumor.kind == "mask", specimen.kind == "mask"
+    return SurfaceScene(drawn, names, masks, grids[0][1:], spacing_mm, holes, link_mm)
 
 
 def _read(kind: str, boundary: str) -> str:
@@ -91,18 +92,18 @@ class SurfaceScene:
         self,
         drawn: Fields,
         names: Sequence[str],
-        counted: bool,
+        masks: tuple[bool, bool],
         grid: tuple[tuple[float, ...], tuple[float, ...]],
         spacing_mm: Sequence[float],
         holes: Literal["ignore", "cut"],
         link_mm: float,
     ) -> None:
-        """names : how tumor and specimen were read. counted : whether the tumor has voxels to count."""
+        """names : how tumor and specimen were read. masks : whether they were masks."""
         self.spacing_mm = tuple(float(s) for s in spacing_mm)
         self._mm: Floats = np.array(self.spacing_mm)
         self._drawn = drawn
         self._names = tuple(names)
-        self._counted = counted
+        self._masks = masks
         self._ratio, self._origin = (np.array(part, np.float64) for part in grid)
         self._holes = holes
         self._link_mm = link_mm
@@ -196,7 +197,7 @@ class SurfaceScene:
         number = int(focus.max(initial=-1)) + 1
         volume = np.bincount(self._focus_at(self._tumor.inside), self._tumor.volumes_px3(), number)
         voxels = np.bincount(label.ravel(), minlength=len(focus) + 1)[1:]
-        counts = np.bincount(focus, voxels, number) if self._counted else np.zeros(number)
+        counts = np.bincount(focus, voxels, number) if self._masks[0] else np.zeros(number)
         piece = np.zeros(number, np.int64)
         piece[focus] = piece_of
         return FociTable((volume * self._voxel_mm3).astype(np.float64), counts.astype(np.int64), piece)
@@ -343,14 +344,17 @@ class SurfaceScene:
 
     @property
     def pixel_diagonal_mm(self) -> float:
-        """g of the digitisation interval: the mean of both sides, where one that is not made of voxels counts 0."""
+        """g of the digitisation interval: the mean of both sides, where one that is no mask counts 0."""
         diagonal = float(np.sqrt(((self._mm * self._ratio) ** 2).sum()))
-        return diagonal * self._names.count("pixels") / 2
+        return diagonal * sum(self._masks) / 2
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:
-        """c of the digitisation interval: the centres of whichever is made of voxels to the other's surface."""
+        """c of the digitisation interval: the centres of whichever is a mask to the other's surface.
+
+        A mask read by its smoothed contour is no better known than by its voxels, so it has one too.
+        """
         least = float(nearest.distance_mm.min(initial=np.inf))
-        if not np.isfinite(least) or "pixels" not in self._names:
+        if not np.isfinite(least) or not any(self._masks):
             return None
         near = nearest.distance_mm <= least + 2 * self.pixel_diagonal_mm * (1 + 1e-9)
         bits = np.flatnonzero(selected)[near]
@@ -358,12 +362,15 @@ class SurfaceScene:
         return min(self._centre_distance(bits[piece == p], p) for p in np.unique(piece).tolist())
 
     def _centre_distance(self, bits: Ints, piece: int) -> float:
-        if self._names[0] == "pixels":
-            voxels = np.argwhere(self._drawn.inside & (self._pieces == piece + 1)).astype(np.int64)
-            edge = TriangleSet(self.bits_px[bits], self._mm)
-            return float(edge.nearest_to_points(self._on_image(voxels)).distance_mm.min())
-        outside = np.unique(self._tissue.outside[bits], axis=0)
-        return float(self._sets[piece][0].nearest_to_points(self._on_image(outside)).distance_mm.min())
+        outside = self._on_image(np.unique(self._tissue.outside[bits], axis=0))
+        if not self._masks[0]:
+            return float(self._sets[piece][0].nearest_to_points(outside).distance_mm.min())
+        held = self._drawn.inside & (self._pieces == piece + 1)
+        rim = held & ~ndimage.binary_erosion(self._drawn.inside, CORNERS)
+        centres = self._on_image(np.argwhere(rim if rim.any() else held).astype(np.int64))
+        if self._masks[1]:
+            return float(np.min(tree(centres * self._mm).query(outside * self._mm)[0]))
+        return float(TriangleSet(self.bits_px[bits], self._mm).nearest_to_points(centres).distance_mm.min())
 
     # --- places
 

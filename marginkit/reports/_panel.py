@@ -6,14 +6,14 @@ The surprising thing: what is *not* measured is drawn too, dashed and grey; a re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marginkit.records import ClosestPair, Floats, Margin, Measured
-from marginkit.reports import _colours, _strokes
+from marginkit.reports import _colours, _edgelines, _strokes
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, barriers, frame
+from marginkit.reports._frame import areas, barriers, frame
 from marginkit.reports._ground import Ground
 from marginkit.reports._labels import Labels
 from marginkit.reports._strokes import Colour, Pixels
@@ -23,9 +23,6 @@ from marginkit.wording import shown
 if TYPE_CHECKING:
     from marginkit.reports._frame import Shape
 
-EDGE_WIDTH = 6
-DASH_PX = (11, 12)  # on and off; the ends of a line are round and take some of the gap
-BINS = 64
 KEPT_PX = 16  # around the ends of a pair: no label covers them
 
 
@@ -42,12 +39,12 @@ class Plane:
 
 def plane(case: Measured, across: int | None, index: int, far_mm: float) -> Plane:
     """The outlines of a plane of a case."""
-    outlines = {name: area(region, case, across, index) for name, region in case.regions.items()}
+    outlines = areas(case, across, index)
     specimen = outlines.get("specimen")
     walked = None if specimen is None else steps(case, specimen, across, index)
     signal = case.result.region == "signal"
     tumor = outlines.get("signal" if signal and "signal" in outlines else "tumor")
-    walls = tuple(shape for name in barriers(case) if (shape := outlines[name]) is not None)
+    walls = tuple(outlines[name] for name in barriers(case) if name in outlines)
     return Plane(tumor, walls, walked, far_mm, signal)
 
 
@@ -80,10 +77,11 @@ def _drawn(case: Measured, ground: Ground, drawn: Plane, view: View) -> tuple[Pi
     if drawn.tumor is not None:
         _outline(canvas, drawn.tumor, view, _colours.SIGNAL if drawn.signal else _colours.TUMOR)
     if drawn.walked is not None:
-        _other_edge(canvas, drawn.walked, view)
-        _cut_edge(canvas, drawn, view)
+        near = drawn.walked.within(view.low, view.high)
+        _edgelines.other(canvas, near, view)
+        _edgelines.cut(canvas, near, drawn.far_mm, view)
     elif view.across is None:
-        _loose_bits(canvas, case, drawn, view)
+        _edgelines.points(canvas, case, drawn.far_mm, view)
     for margin in reversed(_distinct(case)):
         _pair(canvas, case, margin, view)
     return canvas, canvas ^ bare
@@ -97,15 +95,6 @@ def _labels(case: Measured, canvas: Pixels, busy: Pixels, view: View) -> Labels:
     return placed
 
 
-def _runs(walked: Steps, chosen: Any) -> list[Floats]:
-    """Steps that follow one another as lines, (row, column)."""
-    ends, ring = walked.ends[chosen], walked.ring[chosen]
-    if not len(ends):
-        return []
-    follows = (ends[1:, 0] == ends[:-1, 1]).all(1) & (ring[1:] == ring[:-1])
-    return [np.vstack([run[:, 0], run[-1:, 1]]) for run in np.split(ends, np.flatnonzero(~follows) + 1)]
-
-
 def _outline(canvas: Pixels, shape: Shape, view: View, colour: Colour) -> None:
     """The rings of an area, or lines."""
     import shapely
@@ -114,55 +103,6 @@ def _outline(canvas: Pixels, shape: Shape, view: View, colour: Colour) -> None:
     runs = [view.px(shapely.get_coordinates(line)[:, ::-1]) for line in shapely.get_parts(flat)]
     _strokes.lines(canvas, runs, _colours.PAPER, 5)
     _strokes.lines(canvas, runs, colour, 3)
-
-
-def _other_edge(canvas: Pixels, walked: Steps, view: View) -> None:
-    dashes = [dash for run in _runs(walked, ~walked.cut) for dash in _strokes.dashes(view.px(run), *DASH_PX)]
-    _strokes.lines(canvas, dashes, _colours.PAPER, 5)
-    _strokes.lines(canvas, dashes, _colours.OTHER_EDGE, 3)
-
-
-def _cut_edge(canvas: Pixels, drawn: Plane, view: View) -> None:
-    """The cut edge, coloured; steps smaller than a drawn pixel are taken together, the nearest speaks for all."""
-    assert drawn.walked is not None
-    walked = drawn.walked
-    chosen = np.flatnonzero(walked.cut)
-    whole = [view.px(run) for run in _runs(walked, walked.cut)]
-    _strokes.lines(canvas, whole, _colours.PAPER, EDGE_WIDTH + 5)  # violet on black needs a light casing,
-    _strokes.lines(canvas, whole, _colours.INK, EDGE_WIDTH + 3)  # yellow on white a dark one
-    if not len(chosen):
-        return
-    ends, ring, distance_mm = walked.ends[chosen], walked.ring[chosen], walked.distance_mm[chosen]
-    follows = (ends[1:, 0] == ends[:-1, 1]).all(1) & (ring[1:] == ring[:-1])
-    run = np.concatenate([[0], np.cumsum(~follows)])
-    length = np.linalg.norm((ends[:, 1] - ends[:, 0]) * view.zoom, axis=1)
-    far = np.floor(np.cumsum(length) / 3)
-    starts = np.flatnonzero(np.concatenate([[True], (np.diff(run) != 0) | (np.diff(far) != 0)]))
-    nearest = np.minimum.reduceat(distance_mm, starts)
-    bins = np.floor(np.clip(nearest / drawn.far_mm, 0, 1) * (BINS - 1)).astype(int)
-    stops = np.append(starts[1:], len(ends))
-    pieces: dict[int, list[Floats]] = {}
-    for start, stop, colour in zip(starts.tolist(), stops.tolist(), bins.tolist()):
-        points = np.vstack([ends[start:stop, 0], ends[stop - 1 : stop, 1]])
-        pieces.setdefault(colour, []).append(view.px(points))
-    for colour in sorted(pieces, reverse=True):
-        _strokes.lines(canvas, pieces[colour], _rgb(colour / (BINS - 1)), EDGE_WIDTH)
-
-
-def _loose_bits(canvas: Pixels, case: Measured, drawn: Plane, view: View) -> None:
-    """The points of the profile, where no outline of the specimen is at hand."""
-    profile = case.result.profile
-    points = view.px(frame(case).corners(profile.edge_px))
-    order = np.argsort(-profile.distance_mm)
-    for radius, casing in ((EDGE_WIDTH / 2 + 1.5, True), (EDGE_WIDTH / 2, False)):
-        for k in order.tolist():
-            colour = _colours.INK if casing else _rgb(profile.distance_mm[k] / drawn.far_mm)
-            _strokes.dot(canvas, points[k], radius, colour)
-
-
-def _rgb(share: float) -> Colour:
-    r, g, b = (round(float(c)) for c in _colours.of_distance(np.array(share), 1.0))
-    return r, g, b
 
 
 def _distinct(case: Measured) -> list[Margin]:
