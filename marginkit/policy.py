@@ -43,6 +43,16 @@ class Range:
         below = value_mm < self.high_mm or (self.high_in and value_mm == self.high_mm)
         return above and below
 
+    def meets(self, low_mm: float, high_mm: float) -> bool:
+        """Whether a margin between ``low_mm`` and ``high_mm``, both included, can be in the range.
+
+        >>> parse_range("> 0, <= 5").meets(0.0, 6.0), parse_range("> 5").meets(0.0, 5.0)
+        (True, False)
+        """
+        reached = high_mm > self.low_mm or (self.low_in and high_mm == self.low_mm)
+        left = low_mm < self.high_mm or (self.high_in and low_mm == self.high_mm)
+        return reached and left
+
 
 def parse_range(text: str) -> Range:
     """The range of a text such as ``>= 1, <= 5``, ``> 0`` or ``= 0``; without a lower limit it begins at 0."""
