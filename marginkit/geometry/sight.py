@@ -44,7 +44,8 @@ def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_p
         line, middle = _parts(start_px[first : first + step], end_px[first : first + step], ticks)
         hit = _within(mask, ticks, middle)
         out[first + np.unique(line[hit])] = True
-    return out
+    crossing: Bools = out & np.any(start_px != end_px, axis=1)
+    return crossing
 
 
 def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
