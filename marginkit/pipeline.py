@@ -10,7 +10,6 @@ import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -171,7 +170,7 @@ def nothing_to_measure(
     """The result of an image without tumor."""
     empty = np.zeros(0)
     points = np.zeros((0, len(spacing)))
-    profile = Profile(len(spacing), empty, empty, points, points, MappingProxyType({}))
+    profile = Profile(len(spacing), empty, empty, points, points, {})
     margin = Margin("all", None, None, "not_assessable", reason=reason)
     return Margins(len(spacing), spacing, "pixels", (margin,), profile, (), None, region=role, state=state)
 

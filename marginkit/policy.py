@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import inf, isfinite
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from marginkit.errors import PolicyError
@@ -83,7 +82,7 @@ class PolicyLevel:
     label: str
     rule: str
     range: Range
-    when: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    when: Mapping[str, bool] = field(default_factory=dict)
 
     def applies(self, context: Mapping[str, bool]) -> bool:
         """Whether it is a level in this context."""
@@ -108,9 +107,9 @@ class Policy:
     organ: str = "any"
     histology: str = "any"
     states: tuple[str, ...] = STATES
-    assume: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    assume: Mapping[str, bool] = field(default_factory=dict)
     barriers: tuple[str, ...] = ()
-    counts_as_mm: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    counts_as_mm: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for context in self.contexts():
@@ -188,9 +187,9 @@ def _policy(table: Mapping[str, Any]) -> Policy:
         histology=str(domain.get("histology", "any")),
         states=states,
         levels=tuple(_level(level) for level in table["levels"]),
-        assume=MappingProxyType(_context(table.get("assume", {}))),
+        assume=_context(table.get("assume", {})),
         barriers=tuple(str(kind) for kind in table.get("barriers", ())),
-        counts_as_mm=MappingProxyType({str(k): float(v) for k, v in table.get("counts_as_mm", {}).items()}),
+        counts_as_mm={str(k): float(v) for k, v in table.get("counts_as_mm", {}).items()},
     )
 
 
