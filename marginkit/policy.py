@@ -201,9 +201,7 @@ def _word(value: Any) -> str:
 
 def _level(table: Mapping[str, Any]) -> PolicyLevel:
     rule = _word(table["margin_mm"])
-    return PolicyLevel(
-        _word(table["label"]), rule, parse_range(rule), MappingProxyType(_context(table.get("when", {})))
-    )
+    return PolicyLevel(_word(table["label"]), rule, parse_range(rule), _context(table.get("when", {})))
 
 
 def _context(table: Mapping[str, Any]) -> dict[str, bool]:
