@@ -190,3 +190,22 @@ def test_measure_finds_the_pixel_margins_of_the_excision() -> None:
         answer = ANSWERS["he"]["margins"][name]
         assert one.value_mm == pytest.approx(answer["pixel_mm"], abs=1e-9)
         assert one.interval_mm[0] <= answer["analytic_mm"] <= one.interval_mm[1]
+
+
+def test_measure_finds_the_pixel_margin_of_the_slice() -> None:
+    found = measure(
+        read("fluorescence", "tumor"), read("fluorescence", "specimen"), ANSWERS["fluorescence"]["spacing_mm"]
+    )
+    answer = ANSWERS["fluorescence"]["margins"]["all"]
+    assert found.value_mm == pytest.approx(answer["pixel_mm"], abs=1e-9)
+    assert found.interval_mm[0] <= answer["analytic_mm"] <= found.interval_mm[1]
+
+
+@pytest.mark.parametrize("side", ["superior", "deep", "inferior", "skin"])
+def test_measure_finds_the_analytic_margin_of_the_outline(side: str) -> None:
+    """The exact tumor outline against the pixels of the specimen, whose edge alone is digitised."""
+    number = next(int(k) for k, name in ANSWERS["he"]["labels"]["names"].items() if name == side)
+    names = {side: tifffile.imread(FOLDER / "he_margins.ome.tif") == number}
+    found = measure(outlines("he")["Tumor"], read("he", "specimen"), ANSWERS["he"]["spacing_mm"], names=names)
+    answer = ANSWERS["he"]["margins"][side]["analytic_mm"]
+    assert found.named[side].value_mm == pytest.approx(answer, abs=0.75 * ANSWERS["he"]["spacing_mm"][0])
