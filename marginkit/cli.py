@@ -7,22 +7,27 @@ Tables and JSON go to stdout, progress and messages to stderr.
 from __future__ import annotations
 
 import json
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 
-from marginkit.errors import MarginError, plain
+from marginkit.errors import MarginError, UsageError, plain
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from marginkit.phantoms import Row
     from marginkit.pipeline import Job
-    from marginkit.records import Measured, Picture
+    from marginkit.records import Measured
+
+DONE, COULD_NOT, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+DEBUG = "MARGINKIT_DEBUG"
+STATES = ("fresh", "fixed", "slide", "in-vivo")
 
 app = typer.Typer(
     name="marginkit",
@@ -36,25 +41,77 @@ app = typer.Typer(
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write result files into this folder.")]
 PixelSize = Annotated[
-    str | None, typer.Option("--pixel-size", metavar="SIZE", help="0.5um, or one a axis: 5mm,0.1mm,0.1mm.")
+    str | None, typer.Option("--pixel-size", metavar="SIZE", help="0.5um, or one an axis: 5mm,0.1mm,0.1mm.")
 ]
 Confirm = Annotated[bool, typer.Option("--confirm-pixel-size", help="Vouch for a pixel size that looks wrong.")]
+Axes = Annotated[str | None, typer.Option("--axes", metavar="AXES", help="True axes of the image, e.g. ZYX.")]
 
 
 def main() -> None:
-    """Run the command line; a problem that a user can act on becomes one line and exit code 1."""
+    """Run the command line and leave with its exit code; whatever goes wrong is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a console that lacks a letter is no reason to stop
+    warnings.showwarning = _noted
+    sys.exit(code_of(sys.argv[1:]))
+
+
+def code_of(words: list[str]) -> int:
+    """The exit code of the command line; a problem becomes one line on stderr, never a traceback."""
     try:
-        app(standalone_mode=True)
+        found = app(words, standalone_mode=False)
+        return found if isinstance(found, int) else DONE
     except MarginError as error:
-        say(f"marginkit: {error}")
-        sys.exit(1)
-    except BrokenPipeError:
-        sys.exit(1)
+        return _said(str(error), WRONG_USAGE if isinstance(error, UsageError) else COULD_NOT)
+    except (KeyboardInterrupt, typer.Abort):
+        return _said("stopped", INTERRUPTED)
+    except MemoryError:
+        return _said("not enough memory (E-SIZE-02). Choose a coarser level or one slice.", COULD_NOT)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # wrong usage, in typer's words
+            error.show()
+            return int(error.exit_code)
+        return _fault(error)
+
+
+def _fault(error: Exception) -> int:
+    """A fault of marginkit itself, on one line; the whole of it where the environment asks for it."""
+    if os.environ.get(DEBUG):
+        raise error
+    words = error.strerror or "" if isinstance(error, OSError) else str(error)
+    told = f"{type(error).__name__}{f': {words}' if words else ''}"
+    return _said(f"internal error (E-BUG-01): {told}. Please report it; {DEBUG}=1 shows where.", COULD_NOT)
+
+
+def _said(text: str, code: int) -> int:
+    say(f"marginkit: {text}")
+    return code
+
+
+def _noted(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning of Python on one line, without the place in the code."""
+    say(f"note: {message}")
 
 
 def say(text: str) -> None:
     """A line on stderr."""
-    print(plain(text), file=sys.stderr, flush=True)
+    _put(sys.stderr, plain(text) + "\n")
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """Write, unless the reader at the other end has gone: that changes no result."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _hush(stream)
+
+
+def _hush(stream: TextIO) -> None:
+    """Send what follows nowhere, so that Python's last flush does not complain either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 @contextmanager
@@ -66,20 +123,25 @@ def progress(text: str) -> Iterator[None]:
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(text):
+    with Console(stderr=True).status(plain(text)):
         yield
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n")
+    """One JSON document on stdout, in ASCII so that every console and every parser reads it."""
+    _put(sys.stdout, json.dumps(document, allow_nan=False, indent=1) + "\n")
 
 
-def print_table(table: Table) -> None:
-    """A table on stdout, as wide as the terminal, or wide enough to lose nothing in a pipe."""
+def print_table(table: Table, below: list[str] | None = None) -> None:
+    """A table on stdout, as wide as the terminal, or wide enough to lose nothing in a pipe; then lines below it."""
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 160, highlight=False).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    with console.capture() as words:
+        console.print(table)
+        for line in below or []:
+            console.print(plain(line), markup=False)
+    _put(sys.stdout, "".join(f"{line.rstrip()}\n" for line in words.get().splitlines()))
 
 
 @app.command(epilog="Example: marginkit demo --out demo-out")
@@ -95,8 +157,6 @@ def demo(out: Out = Path("demo-out"), as_json: Json = False) -> None:
             _write(case, out / case.case)
         cases.append(case)
     _show(cases, as_json)
-    if out is not None:
-        say(f"wrote {out}: overlay.png, result.json, margins.csv and margins.geojson of each case")
 
 
 @app.command(epilog="Example: marginkit info slide.svs")
@@ -104,95 +164,72 @@ def info(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="Image file, DICOM folder or OME-Zarr.")],
     pixel_size: PixelSize = None,
     confirm: Confirm = False,
+    axes: Axes = None,
     as_json: Json = False,
 ) -> None:
     """Show what an image is, and its pixel size with its source."""
-    from marginkit import opening
+    from marginkit import opening, showing
 
-    picture = opening.open(image, pixel_size=pixel_size, confirm=confirm)
+    picture = opening.open(image, pixel_size=pixel_size, confirm=confirm, axes=axes)
     if as_json:
-        print_json(_described(picture))
+        print_json(showing.picture(picture))
     else:
-        print_table(_info_table(picture))
+        print_table(showing.picture_table(picture))
 
 
-def _described(picture: Picture) -> dict[str, Any]:
-    taken = picture.calibration
-    return {
-        "name": picture.name,
-        "format": picture.format,
-        "axes": picture.axes,
-        "shape": list(picture.shape),
-        "levels": [{"shape": list(lv.shape), "downsample": list(lv.downsample)} for lv in picture.levels],
-        "dtype": str(picture.dtype),
-        "channels": list(picture.channels),
-        "spacing_mm": None if taken is None else list(taken.spacing_mm),
-        "calibration": None if taken is None else {"source": taken.source, "detail": taken.detail},
-        "claims": [
-            {
-                "source": claim.source,
-                "spacing_mm": None if claim.spacing_mm is None else list(claim.spacing_mm),
-                "detail": claim.detail,
-                "problem": claim.problem,
-                "taken": taken is not None and claim.source == taken.source and claim.spacing_mm == taken.spacing_mm,
-            }
-            for claim in picture.claims
-        ],
-        "refusal": None if picture.refusal is None else str(picture.refusal),
-        "warnings": list(picture.warnings),
-    }
-
-
-def _info_table(picture: Picture) -> Table:
-    from rich.table import Table
-
-    told = _described(picture)
-    table = Table(title=plain(picture.name), show_header=False, title_justify="left")
-    table.add_row("format", picture.format)
-    table.add_row("axes", f"{picture.axes}  {' x '.join(map(str, picture.shape))}  {picture.dtype}")
-    table.add_row("levels", "\n".join(" x ".join(map(str, level["shape"])) for level in told["levels"]))
-    table.add_row("channels", plain(", ".join(picture.channels)) or "-")
-    spacing = told["spacing_mm"]
-    table.add_row("pixel size", "not known" if spacing is None else " x ".join(f"{s:g}" for s in spacing) + " mm")
-    table.add_row("taken from", "-" if picture.calibration is None else plain(picture.calibration.source))
-    for claim in told["claims"]:
-        size = "" if claim["spacing_mm"] is None else " x ".join(f"{s:g}" for s in claim["spacing_mm"]) + " mm  "
-        mark = "taken" if claim["taken"] else "claim"
-        table.add_row(mark, plain(f"{claim['source']}: {size}{claim['detail']}  {claim['problem']}".rstrip()))
-    if picture.refusal is not None:
-        table.add_row("refused", str(picture.refusal))
-    for warning in picture.warnings:
-        table.add_row("note", plain(warning))
-    return table
-
-
-@app.command(epilog="Example: marginkit measure ct.nii.gz --tumor mask.nii.gz --specimen threshold:above=-300,fill=yes")
+@app.command(
+    epilog="Example: marginkit measure ct.nii.gz --tumor gtv.nii.gz --specimen threshold:above=-300,largest=yes"
+    " --policy sarcoma-cates-2019 --radiotherapy no --out case7"
+)
 def measure(
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image that gives the pixel size.")],
     specimen: Annotated[str, typer.Option("--specimen", metavar="SRC", help="The tissue that was removed.")],
     tumor: Annotated[str, typer.Option("--tumor", metavar="SRC", help="The tumor.")] = "",
     signal: Annotated[str, typer.Option("--signal", metavar="SRC", help="Fluorescent signal, instead.")] = "",
-    edge: Annotated[str, typer.Option("--edge", metavar="SRC", help="Cut edge, or CLASS=SRC,CLASS=SRC.")] = "",
-    name: Annotated[list[str] | None, typer.Option("--name", metavar="NAME=SRC", help="A named margin.")] = None,
-    barrier: Annotated[list[str] | None, typer.Option("--barrier", metavar="TYPE=SRC", help="A barrier.")] = None,
+    edge: Annotated[
+        list[str] | None, typer.Option("--edge", metavar="SRC", help="The cut edge, or CLASS=SRC; repeatable.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", metavar="NAME=SRC", help="A named margin; repeatable.")
+    ] = None,
+    sectors: Annotated[
+        str, typer.Option("--sectors", metavar="MAP", help="Margins by direction: up=superior,right=lateral.")
+    ] = "",
+    barrier: Annotated[
+        list[str] | None, typer.Option("--barrier", metavar="TYPE=SRC", help="A barrier; repeatable.")
+    ] = None,
     pixel_size: PixelSize = None,
     confirm: Confirm = False,
-    axes: Annotated[str | None, typer.Option("--axes", help="True axes of the image, e.g. ZYX.")] = None,
-    state: Annotated[str | None, typer.Option("--state", metavar="fresh|fixed|slide|in-vivo")] = None,
+    axes: Axes = None,
+    state: Annotated[
+        str | None, typer.Option("--state", metavar="STATE", help="fresh, fixed, slide or in-vivo.")
+    ] = None,
     policy: Annotated[list[str] | None, typer.Option("--policy", metavar="ID", help="Judge by it; repeatable.")] = None,
-    radiotherapy: Annotated[str, typer.Option("--radiotherapy", metavar="yes|no|unknown")] = "unknown",
-    limits: Annotated[str, typer.Option("--limits", help="Report the edge nearer than these, mm.")] = "1,5",
+    radiotherapy: Annotated[
+        str, typer.Option("--radiotherapy", metavar="WORD", help="Adjuvant: yes, no or unknown.")
+    ] = "unknown",
+    limits: Annotated[
+        str, typer.Option("--limits", metavar="MM,MM", help="Report the edge nearer than these.")
+    ] = "1,5",
     plane: Annotated[int | None, typer.Option("--slice", metavar="N", help="One slice of a stack, from 0.")] = None,
-    boundary: Annotated[str, typer.Option("--boundary", metavar="pixels|contour")] = "pixels",
-    holes: Annotated[str, typer.Option("--holes", metavar="ignore|cut")] = "ignore",
-    link_mm: Annotated[float, typer.Option("--link-mm", help="Foci so near count as one.")] = 0.0,
-    case: Annotated[str, typer.Option("--case", help="Name of the case.")] = "",
+    boundary: Annotated[
+        str, typer.Option("--boundary", metavar="WORD", help="Of masks: pixels, or contour (smoothed).")
+    ] = "pixels",
+    holes: Annotated[
+        str, typer.Option("--holes", metavar="WORD", help="ignore them, or count them as cut.")
+    ] = "ignore",
+    link_mm: Annotated[float, typer.Option("--link-mm", metavar="MM", help="Foci so near count as one.")] = 0.0,
+    shift_mm: Annotated[
+        float, typer.Option("--boundary-shift-mm", metavar="MM", help="How far the tumor's boundary may be off.")
+    ] = 0.0,
+    case: Annotated[str, typer.Option("--case", metavar="NAME", help="Name of the case; else that of IMAGE.")] = "",
     out: Out = None,
     as_json: Json = False,
 ) -> None:
     """Measure one case, judge it, write pictures and results.
 
-    SRC is a mask, probability or label file (FILE#label=2), an outline file (FILE#Class), or NAME:key=value,...
+    SRC is a mask, probability or label file (FILE#label=2), an outline file (FILE#Class), or a segmenter with its
+    options (NAME:key=value,key=value).
     """
     from marginkit.pipeline import Job
 
@@ -201,22 +238,22 @@ def measure(
         specimen=specimen,
         tumor=tumor,
         signal=signal,
-        edge=edge,
+        edge=",".join(edge or ()),
         names=_pairs(name, "--name"),
-        barriers=_pairs(barrier, "--barrier"),
+        sectors=sectors,
+        barriers=_pairs(barrier, "--barrier", "barrier"),
         pixel_size=pixel_size,
         confirm=confirm,
         axes=axes,
-        state=_one_of(state, ("fresh", "fixed", "slide", "in-vivo"), "--state"),
+        state=_one_of(state, STATES, "--state"),
         policies=tuple(policy or ()),
-        radiotherapy={"yes": True, "no": False, "unknown": None}[
-            _one_of(radiotherapy, ("yes", "no", "unknown"), "--radiotherapy")
-        ],
+        radiotherapy={"yes": True, "no": False}.get(_one_of(radiotherapy, ("yes", "no", "unknown"), "--radiotherapy")),
         limits_mm=_limits(limits),
         plane=plane,
         boundary=_one_of(boundary, ("pixels", "contour"), "--boundary"),
         holes=_one_of(holes, ("ignore", "cut"), "--holes"),
-        link_mm=link_mm,
+        link_mm=_not_negative(link_mm, "--link-mm"),
+        boundary_shift_mm=_not_negative(shift_mm, "--boundary-shift-mm"),
         case=case,
     )
     with progress(f"measuring {job.name}"):
@@ -226,15 +263,18 @@ def measure(
     _show([measured], as_json)
 
 
-def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
-    found = {}
+def _pairs(texts: list[str] | None, option: str, bare: str = "") -> dict[str, str]:
+    """Word to source, of ``WORD=SRC``; the word ``bare`` where only a source is given and that makes sense."""
+    from marginkit.sources import pair
+
+    found: dict[str, str] = {}
     for text in texts or []:
-        name, equals, source = text.partition("=")
-        if not equals or not name or not source:
-            raise typer.BadParameter(f"{text!r}: write NAME=SRC", param_hint=option)
-        if name in found:
-            raise typer.BadParameter(f"{name!r} is given twice", param_hint=option)
-        found[name] = source
+        word, source = pair(text)
+        if not (word or bare):
+            raise typer.BadParameter(f"{text!r}: write WORD=SRC", param_hint=option)
+        if (word or bare) in found:
+            raise typer.BadParameter(f"{word or bare!r} is given twice", param_hint=option)
+        found[word or bare] = source
     return found
 
 
@@ -242,6 +282,12 @@ def _one_of(value: str | None, allowed: tuple[str, ...], option: str) -> Any:
     if value is not None and value not in allowed:
         raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}", param_hint=option)
     return value
+
+
+def _not_negative(value_mm: float, option: str) -> float:
+    if not 0 <= value_mm < 1e6:
+        raise typer.BadParameter(f"{value_mm:g} is no length in mm", param_hint=option)
+    return value_mm
 
 
 def _limits(text: str) -> tuple[float, ...]:
@@ -265,23 +311,17 @@ def _measured(job: Job) -> Measured:
 
 
 def _write(case: Measured, folder: Path) -> None:
-    """Every report of a case into a folder, each file whole or not at all."""
-    from marginkit import files, shelf
+    """Every report of a case, into a folder."""
+    from marginkit import pipeline
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        from marginkit.errors import FileError
-
-        raise FileError("E-FILE-11", "folder cannot be made", cause=str(error.strerror), file=folder) from error
     with progress(f"writing {folder.name}"):
-        for writer in shelf.load("reports").values():
-            with files.write_atomic(folder / writer.FILE) as stream:
-                writer.write(case, stream)
+        written = pipeline.write(case, folder)
+    say(f"wrote {', '.join(file.name for file in written)} to {folder}")
 
 
 def _show(cases: list[Measured], as_json: bool) -> None:
-    from marginkit import shelf
+    """The result on stdout, and what to bear in mind on stderr."""
+    from marginkit import shelf, showing
 
     if as_json:
         document: Callable[[Measured], Any] = shelf.get("reports", "json").document
@@ -289,86 +329,49 @@ def _show(cases: list[Measured], as_json: bool) -> None:
         print_json(documents[0] if len(documents) == 1 else documents)
         return
     for case in cases:
-        print_table(shelf.get("reports", "table").rich_table(case))
+        print_table(shelf.get("reports", "table").rich_table(case), showing.below(case))
+        for warning in case.warnings:
+            say(f"note: {warning}")
 
 
 @app.command(epilog="Example: marginkit policies sarcoma-cates-2019")
 def policies(
     policy: Annotated[str | None, typer.Argument(metavar="[ID]", help="Show one in full.")] = None,
-    folder: Annotated[str | None, typer.Option("--folder", help="More policies, as TOML files.")] = None,
+    folder: Annotated[str | None, typer.Option("--folder", metavar="DIR", help="More policies, as TOML files.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the published rules, or show one in full."""
-    from marginkit import judging
+    from marginkit import judging, showing
 
-    found = judging.policies(folder) if policy is None else {policy: judging.find(policy, folder)}
-    told = [_policy(one) for one in found.values()]
-    if as_json:
-        print_json(told if policy is None else told[0])
-        return
-    from rich.table import Table
-
-    table = Table(title="policies", title_justify="left")
-    for column in ("id", "rule", "source") if policy is None else ("", ""):
-        table.add_column(column)
-    for one in told:
-        if policy is None:
-            table.add_row(one["id"], one["title"], one["citation"])
+    if policy is not None:
+        one = showing.policy(judging.find(policy, folder))
+        if as_json:
+            print_json(one)
         else:
-            for key, value in one.items():
-                text = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-                table.add_row(key, plain(text) if "\n" not in text else text)
-    print_table(table)
-
-
-def _policy(policy: Any) -> dict[str, Any]:
-    levels = []
-    for level in policy.levels:
-        when = ", ".join(f"{name} {'yes' if value else 'no'}" for name, value in level.when.items())
-        levels.append(f"{level.label}: {level.rule} mm{f' ({when})' if when else ''}")
-    return {
-        "id": policy.id,
-        "title": policy.title,
-        "citation": policy.citation,
-        "note": policy.note,
-        "reference": policy.reference,
-        "organ": policy.organ,
-        "histology": policy.histology,
-        "states": list(policy.states),
-        "needs": list(policy.needs),
-        "levels": levels,
-    }
+            print_table(showing.policy_table(one))
+        return
+    told = [showing.policy(one) for one in judging.policies(folder).values()]
+    if as_json:
+        print_json(told)
+    else:
+        print_table(showing.policies_table(told))
 
 
 @app.command(epilog="Example: marginkit selftest")
 def selftest(as_json: Json = False) -> None:
     """Measure phantoms whose answer is known."""
-    from marginkit import phantoms
+    from marginkit import phantoms, showing
     from marginkit.measuring import measure as measure_
 
     with progress("measuring phantoms"):
-        rows = phantoms.selftest(cast(phantoms.Measure, measure_))
+        told = [showing.phantom(row) for row in phantoms.selftest(cast(phantoms.Measure, measure_))]
     if as_json:
-        keys = ("name", "kind", "truth_mm", "measured_mm", "error_mm", "tolerance_mm", "ok")
-        print_json([{key: getattr(row, key) for key in keys} for row in rows])
+        print_json(told)
     else:
-        print_table(_phantom_table(rows))
-    if not all(row.ok for row in rows):
+        print_table(showing.phantoms_table(told))
+    if not all(row["ok"] for row in told):
         say("marginkit: a phantom was measured wrong; do not use this installation")
-        raise typer.Exit(1)
-
-
-def _phantom_table(rows: list[Row]) -> Table:
-    from rich.table import Table
-
-    table = Table(title="phantoms", title_justify="left")
-    for column in ("phantom", "made of", "truth mm", "measured mm", "error mm", "allowed mm", ""):
-        table.add_column(column)
-    for row in rows:
-        numbers = (row.truth_mm, row.measured_mm, row.error_mm, row.tolerance_mm)
-        shown = ["-" if number is None else f"{round(number, 12):.6g}" for number in numbers]
-        table.add_row(row.name, row.kind, *shown, "ok" if row.ok else "WRONG")
-    return table
+        raise typer.Exit(COULD_NOT)
 
 
 @app.callback(invoke_without_command=True)
@@ -378,5 +381,5 @@ def _root(
     if version:
         from marginkit import __version__
 
-        print(f"marginkit {__version__}")
+        _put(sys.stdout, f"marginkit {__version__}\n")
         raise typer.Exit

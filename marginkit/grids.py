@@ -43,8 +43,8 @@ def place(region: Region, mask: Picture, picture: Picture) -> Region:
 def _same_shape(region: Region, mask: Picture, picture: Picture) -> Region:
     both = (mask.calibration, picture.calibration)
     if both[0] is not None and both[1] is not None and both[1].source != "typed":
-        ratio = np.array(both[0].spacing_mm) / np.array(both[1].spacing_mm)
-        if np.any(np.abs(ratio - 1) > SAME):
+        pairs = zip(both[0].spacing_mm[::-1], both[1].spacing_mm[::-1])  # in plane only, where one knows no plane gap
+        if any(abs(own / whole - 1) > SAME for own, whole in pairs):
             raise GridError(
                 "E-GRID-04",
                 "mask and image have one shape but different pixel sizes",

@@ -1,4 +1,4 @@
-"""One case, in seven steps: read, calibrate, segment, edges, measure, judge, hand over to the reports.
+"""One case: read and calibrate, segment, edges, measure, judge, hand over to the reports.
 
 The surprising thing: an image without tumor is a result, not a failure; a file that cannot be used is a failure, not a
 crash. There is no third outcome.
@@ -6,36 +6,27 @@ crash. There is no third outcome.
 
 from __future__ import annotations
 
-import platform
+import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
-import marginkit
-from marginkit import edges, files, flags, opening, sources
-from marginkit.errors import AxesError, CalibrationError, MarginError, MeasureError
-from marginkit.judging import judge
-from marginkit.measuring import measure
-from marginkit.records import (
-    Failed,
-    Margin,
-    Margins,
-    Measured,
-    Outcome,
-    Picture,
-    Profile,
-    Region,
-    SpecimenState,
-    Verdict,
-)
+from marginkit import edges, files, flags, judging, provenance, reading, shelf
+from marginkit.errors import FileError, MarginError, MeasureError, UsageError
+from marginkit.fetching import Fetcher
+from marginkit.inputs import Inputs, Planes, worst
+from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be done with one image. Sources are written as on the command line (see ``sources``)."""
+    """What is to be done with one image. Sources are written as on the command line (see ``sources``).
+
+    tumor, signal : one of the two. edge : ``SRC`` or ``CLASS=SRC,…``. names, barriers : name or type to source.
+    sectors : ``up=superior,right=lateral``. pixel_size : as typed. plane : of a stack, from 0. radiotherapy : None
+    where it is not known. case : name of the case; empty: that of the image.
+    """
 
     image: str
     specimen: str
@@ -43,6 +34,7 @@ class Job:
     signal: str = ""
     edge: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    sectors: str = ""
     barriers: Mapping[str, str] = field(default_factory=dict)
     pixel_size: str | None = None
     confirm: bool = False
@@ -55,12 +47,31 @@ class Job:
     boundary: Literal["pixels", "contour"] = "pixels"
     holes: Literal["ignore", "cut"] = "ignore"
     link_mm: float = 0.0
+    boundary_shift_mm: float = 0.0
     case: str = ""
 
     @property
     def name(self) -> str:
         """Name of the case: given, or the image's name without suffixes."""
-        return self.case or Path(self.image).name.split(".")[0]
+        return self.case or stem(self.image)
+
+    @property
+    def role(self) -> Literal["tumor", "signal"]:
+        """What is measured. UsageError E-USE-09 unless it is exactly one of the two."""
+        if bool(self.tumor) == bool(self.signal):
+            raise UsageError("E-USE-09", "give either a tumor or a signal", remedy="Use --tumor SRC or --signal SRC.")
+        return "signal" if self.signal else "tumor"
+
+
+def stem(path: str) -> str:
+    """The file's name without its suffix, and without what comes before that in ``.ome.tif`` and ``.nii.gz``.
+
+    >>> stem("cases/S1.2.ome.tif"), stem("a.nii.gz"), stem("slide.svs"), stem("series/")
+    ('S1.2', 'a', 'slide', 'series')
+    """
+    name = os.path.basename(os.path.abspath(path))
+    first = os.path.splitext(name)[0]
+    return os.path.splitext(first)[0] if first.lower().endswith((".ome", ".nii")) else first
 
 
 def run(job: Job) -> Outcome:
@@ -75,186 +86,115 @@ def run(job: Job) -> Outcome:
 
 def measured(job: Job) -> Measured:
     """The case measured; raises MarginError where it cannot be."""
-    picture = _calibrated(job)
-    regions = _regions(job, picture)
-    edge, names = _edges(job, picture, regions)
-    whole = _measure(job, picture, regions, edge, names)
-    verdicts = tuple(_verdicts(job, whole))
-    slices = tuple(_slices(job, picture, regions, edge, names, whole))
-    return _handed_over(job, picture, regions, whole, verdicts, slices)
-
-
-def _calibrated(job: Job) -> Picture:
-    """The opened picture with a pixel size; the refusal is raised where there is none."""
-    picture = opening.open(job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes)
-    if picture.calibration is None:
-        refusal = picture.refusal or CalibrationError("E-CAL-01", "pixel size missing", file=picture.name)
-        raise refusal
-    if job.plane is not None and "Z" not in picture.axes:
-        raise AxesError("E-AXE-03", "the image is no stack", cause=f"axes {picture.axes}", file=picture.name)
-    return picture
-
-
-def _regions(job: Job, picture: Picture) -> dict[str, Region]:
-    """Role to region: tumor or signal, specimen, barriers and named parts of the edge."""
-    if bool(job.tumor) == bool(job.signal):
-        raise MeasureError("E-MSR-07", "give either a tumor or a signal", remedy="Use --tumor SRC or --signal SRC.")
-    asked = {"signal" if job.signal else "tumor": job.signal or job.tumor, "specimen": job.specimen}
-    found = {role: _region(text, picture, role) for role, text in asked.items()}
-    if job.plane is not None:
-        found = {role: at_plane(region, job.plane) for role, region in found.items()}
-    return found
-
-
-def _region(text: str, picture: Picture, role: str) -> Region:
-    return replace(sources.region_of(sources.parse_source(text), picture, role), name=role)
-
-
-def at_plane(region: Region, plane: int) -> Region:
-    """One plane of a region of a stack; outlines are of every plane."""
-    if region.kind == "polygon":
-        return region
-    data = np.asarray(region.data)
-    if not 0 <= plane < data.shape[0]:
-        raise AxesError("E-AXE-04", f"no slice {plane}", cause=f"the stack has slices 0 to {data.shape[0] - 1}")
-    spacing = None if region.spacing_mm is None else region.spacing_mm[1:]
-    origin = None if region.origin_px is None else region.origin_px[1:]
-    return replace(region, data=data[plane], spacing_mm=spacing, origin_px=origin)
-
-
-def _edges(job: Job, picture: Picture, regions: Mapping[str, Region]) -> tuple[Any, Any]:
-    """The ``edge`` and ``names`` arguments of the measurement."""
-    edge = edges.classed(job.edge, lambda text: _drawn(job, text, picture, "edge")) if job.edge else None
-    names = {name: _drawn(job, text, picture, "edge") for name, text in job.names.items()} or None
-    return edge, names
-
-
-def _drawn(job: Job, text: str, picture: Picture, role: str) -> Any:
-    region = _region(text, picture, role)
-    return (region if job.plane is None else at_plane(region, job.plane)).data
-
-
-def _spacing(job: Job, picture: Picture) -> tuple[float, ...]:
-    assert picture.spacing_mm is not None
-    return picture.spacing_mm if job.plane is None else picture.spacing_mm[1:]
-
-
-def _measure(job: Job, picture: Picture, regions: Mapping[str, Region], edge: Any, names: Any) -> Margins:
-    role: Literal["tumor", "signal"] = "signal" if job.signal else "tumor"
-    spacing = _spacing(job, picture)
-    calibration = picture.calibration
-    try:
-        return measure(
-            regions[role],
-            regions["specimen"],
-            spacing,
-            edge=edge,
-            names=names,
-            barrier={kind: _drawn(job, text, picture, "barrier") for kind, text in job.barriers.items()} or None,
-            boundary=job.boundary,
-            holes=job.holes,
-            link_mm=job.link_mm,
-            relative_uncertainty=calibration.relative_uncertainty if calibration else 0.0,
-            region=role,
-            state=job.state,
-        )
-    except MeasureError as error:
-        if error.code != "E-MSR-01":
-            raise
-        return nothing_to_measure(f"no {role} in the image", spacing, role, job.state)
-
-
-def nothing_to_measure(
-    reason: str, spacing: tuple[float, ...], role: Literal["tumor", "signal"], state: SpecimenState | None
-) -> Margins:
-    """The result of an image without tumor."""
-    empty = np.zeros(0)
-    points = np.zeros((0, len(spacing)))
-    profile = Profile(len(spacing), empty, empty, points, points, {})
-    margin = Margin("all", None, None, "not_assessable", reason=reason)
-    return Margins(len(spacing), spacing, "pixels", (margin,), profile, (), None, region=role, state=state)
-
-
-def _verdicts(job: Job, result: Margins) -> Iterator[Verdict]:
-    for policy in job.policies:
-        for margin in result.margins:
-            yield judge(result, policy, radiotherapy=job.radiotherapy, margin=margin.name)
-
-
-def _slices(
-    job: Job, picture: Picture, regions: Mapping[str, Region], edge: Any, names: Any, whole: Margins
-) -> Iterator[tuple[int, Margins]]:
-    """Each plane of a stack that holds tumor, measured by itself."""
-    role = "signal" if job.signal else "tumor"
-    tumor = regions[role]
-    if whole.ndim != 3 or tumor.kind == "polygon" or whole.value_mm is None:
-        return
-    data = np.asarray(tumor.data)
-    for plane in np.flatnonzero((data >= 0.5).any(axis=(1, 2))).tolist():
-        flat = {r: at_plane(region, plane) for r, region in regions.items()}
-        cut = _plane_of(edge, plane), _plane_of(names, plane)
-        try:
-            yield plane, _measure(replace(job, plane=plane, barriers={}), picture, flat, *cut)
-        except MeasureError:
-            continue  # nothing of this plane's tumor lies in tissue that has an edge
-
-
-def _plane_of(drawn: Any, plane: int) -> Any:
-    if isinstance(drawn, dict):
-        return {name: _plane_of(one, plane) for name, one in drawn.items()}
-    return drawn[plane] if isinstance(drawn, np.ndarray) and drawn.ndim == 3 else drawn
-
-
-def _handed_over(
-    job: Job,
-    picture: Picture,
-    regions: Mapping[str, Region],
-    whole: Margins,
-    verdicts: tuple[Verdict, ...],
-    slices: tuple[tuple[int, Margins], ...],
-) -> Measured:
-    raised = [*picture.flags, *(flag for region in regions.values() for flag in region.flags), *whole.flags]
-    sentences = [flags.sentence(flag) for flag in dict.fromkeys(raised)]
+    case, rules = files.safe_case_name(job.name), [judging.find(policy) for policy in job.policies]
+    picture, plane = reading.read(
+        job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
+    )
+    fetcher = Fetcher(picture, plane)
+    regions = segmented(job, fetcher)
+    inputs = with_edges(job, fetcher, regions, picture, plane)
+    result, slices, plane = all_planes(inputs, picture, plane)
+    verdicts = judged(job, result, rules)
     return Measured(
-        case=files.safe_case_name(job.name),
+        case=case,
         picture=picture,
-        result=whole,
-        verdicts=verdicts,
-        warnings=tuple(dict.fromkeys((*picture.warnings, *sentences))),
-        provenance=_provenance(job, picture, regions),
+        result=result,
+        verdicts=tuple(verdicts),
+        warnings=tuple(sentences(picture, regions, result)),
+        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job)),
         slices=slices,
-        plane=job.plane,
-        regions=dict(regions),
+        plane=plane,
+        regions=regions,
         limits_mm=job.limits_mm,
     )
 
 
-def _provenance(job: Job, picture: Picture, regions: Mapping[str, Region]) -> dict[str, Any]:
-    """What was run, on what, with which options: enough to do it again, and no folder of anybody's machine."""
-    inputs = [{"role": "image", "name": picture.name, "sha256": picture.sha256}]
-    texts = {"tumor": job.tumor, "signal": job.signal, "specimen": job.specimen}
-    texts |= {f"edge {kind}".strip(): text for kind, text in edges.sources(job.edge).items() if text}
-    texts |= {f"barrier {kind}": text for kind, text in job.barriers.items()}
-    texts |= {f"name {name}": text for name, text in job.names.items()}
-    for role, text in texts.items():
-        source = sources.parse_source(text) if text else None
-        if source is not None and source.kind == "file":
-            digest = files.folder_sha256(source.name) if Path(source.name).is_dir() else files.sha256(source.name)
-            inputs.append({"role": role, "name": Path(source.name).name, "sha256": digest})
-    return {
-        "marginkit": marginkit.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "inputs": inputs,
-        "regions": {role: region.maker for role, region in regions.items()},
-        "options": {
-            "pixel_size": job.pixel_size,
-            "boundary": job.boundary,
-            "holes": job.holes,
-            "link_mm": job.link_mm,
-            "slice": job.plane,
-            "radiotherapy": job.radiotherapy,
-            "policies": list(job.policies),
-        },
-        "research_use_only": True,
-    }
+def segmented(job: Job, fetcher: Fetcher) -> dict[str, Region]:
+    """Role to region: tumor or signal, and specimen."""
+    target = fetcher.region(job.signal or job.tumor, job.role)
+    return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}
+
+
+def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: Picture, plane: int | None) -> Inputs:
+    """All that the measurement needs; what was drawn of names and barriers is added to the regions."""
+    assert picture.calibration is not None
+    spacing_mm = picture.calibration.spacing_mm if plane is None else picture.calibration.spacing_mm[-2:]
+    specimen = regions["specimen"]
+    edge = edges.classed(job.edge, lambda text: fetcher.region(text, "edge")) if job.edge else None
+    wedges = edges.sectors(job.sectors, specimen, spacing_mm) if job.sectors else {}
+    drawn = {name: fetcher.region(text, f"name {name}") for name, text in job.names.items()}
+    barrier = {kind: fetcher.region(text, f"barrier {kind}", lines=True) for kind, text in job.barriers.items()}
+    regions |= {region.name: region for region in barrier.values()}
+    return Inputs(
+        target=regions[job.role],
+        specimen=specimen,
+        spacing_mm=spacing_mm,
+        edge=edge,
+        names=edges.with_names(drawn, wedges),
+        barrier=barrier or None,
+        boundary=job.boundary,
+        holes=job.holes,
+        link_mm=job.link_mm,
+        boundary_shift_mm=job.boundary_shift_mm,
+        relative_uncertainty=picture.calibration.relative_uncertainty,
+        region=job.role,
+        state=job.state,
+    )
+
+
+def all_planes(inputs: Inputs, picture: Picture, plane: int | None) -> tuple[Margins, Planes, int | None]:
+    """(result, planes of a stack one by one, the plane of the result where it is of one).
+
+    A stack is measured in 3-D with its planes beside it, or, where the gap of its planes is unknown, by planes alone.
+    """
+    if plane is not None or len(picture.spatial_shape) == 2:
+        return inputs.measured(), (), plane
+    slices = tuple(inputs.planes(picture))
+    if len(inputs.spacing_mm) == 3:
+        return inputs.measured(), slices, None
+    if not slices:
+        return inputs.at(0, picture).measured(), (), 0
+    at, result, slices = worst(slices)
+    return result, slices, at
+
+
+def judged(job: Job, result: Margins, rules: list[Any]) -> Iterator[Verdict]:
+    """What each policy says of each margin."""
+    for rule in rules:
+        for margin in result.margins:
+            yield judging.judge(result, rule, radiotherapy=job.radiotherapy, margin=margin.name)
+
+
+def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins) -> list[str]:
+    """Every warning of a case, each once, from the picture to the margins."""
+    raised = [*picture.flags, *(flag for region in regions.values() for flag in region.flags), *result.flags]
+    named = [
+        f"{margin.name}: {flags.sentence(flag)}"
+        for margin in result.margins[1:]
+        for flag in margin.flags
+        if flag not in raised
+    ]
+    return list(dict.fromkeys((*picture.warnings, *map(flags.sentence, raised), *named)))
+
+
+def write(case: Measured, folder: str | Path) -> list[Path]:
+    """The files written: every report on the shelf, each whole or not at all. E-FILE-12 where that cannot be."""
+    root = Path(folder)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise FileError("E-FILE-12", "the folder cannot be made", cause=cause, file=root) from error
+    written = []
+    for report in shelf.load("reports").values():
+        with files.write_atomic(root / report.FILE) as stream:
+            report.write(case, stream)
+        written.append(root / report.FILE)
+    return written
+
+
+def _options(job: Job) -> dict[str, Any]:
+    """What was asked, without names of files: those are among the inputs."""
+    kept = ("pixel_size", "axes", "sectors", "boundary", "holes", "link_mm", "boundary_shift_mm", "radiotherapy")
+    said = {name: getattr(job, name) for name in kept}
+    return {**said, "confirmed": job.confirm, "slice": job.plane, "policies": list(job.policies)}

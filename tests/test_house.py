@@ -18,8 +18,11 @@ FLOORS = {
     **dict.fromkeys(["regions", "policy", "wording", "doubts"], 2.5),  # what is said of records, and checked of them
     **dict.fromkeys(["calibrate", "edges", "measuring", "fluorescence", "judging", "agree", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
-    **dict.fromkeys(["opening", "pipeline", "sources", "grids", "samples"], 4),
+    **dict.fromkeys(
+        ["opening", "reading", "sources", "grids", "fetching", "inputs", "provenance", "pipeline", "samples"], 4
+    ),
     "batch": 5,
+    "showing": 5,
     "cli": 6,
     "__main__": 7,
 }
