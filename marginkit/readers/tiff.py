@@ -74,7 +74,9 @@ def _open(path: str, indices: bool) -> Picture:
     except MarginError:
         raise
     except Exception as error:  # the decoder library meets tags that it does not expect
-        raise FileError("E-FILE-06", "the TIFF is broken", cause=str(error), file=name) from error
+        raise FileError(
+            "E-FILE-06", "the TIFF is broken", cause=files.without_folders(str(error), path), file=name
+        ) from error
 
 
 @dataclass(frozen=True)
