@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -270,7 +269,7 @@ class _View:
             edge_size=size,
             unseen_mm=unseen_mm,
             flags=flags if straight else (*flags, "line_leaves_tissue"),
-            parts=MappingProxyType({part: both for part, both in parts.items() if part != "all"}),
+            parts={part: both for part, both in parts.items() if part != "all"},
         )
 
     def _no_edge(self, name: str, in_view: bool) -> str:
@@ -339,7 +338,7 @@ class _View:
             size=outline.size[self.cut][known],
             edge_px=self.nearest.edge_px[known],
             tumor_px=self.nearest.tumor_px[known],
-            by_class=MappingProxyType({name: float(length[code]) for code, name in enumerate(CLASSES)}),
+            by_class={name: float(length[code]) for code, name in enumerate(CLASSES)},
         )
 
     def foci(self) -> tuple[Focus, ...]:

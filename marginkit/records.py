@@ -227,7 +227,7 @@ class Margin:
     unseen_mm: float | None = None
     reason: str = ""
     flags: tuple[str, ...] = ()
-    parts: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    parts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.qualifier not in QUALIFIERS:

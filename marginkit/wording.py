@@ -51,5 +51,5 @@ def interval(margin: Margin) -> str:
     if margin.interval_mm is None:
         return ""
     low, high = margin.interval_mm
-    digits = next((n for n in range(1, 6) if f"{low:.{n}f}" != f"{high:.{n}f}"), 1)
-    return f"{low:.{digits}f}–{high:.{digits}f} mm"
+    digits = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
+    return "" if digits is None else f"{low:.{digits}f}–{high:.{digits}f} mm"

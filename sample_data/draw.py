@@ -1,21 +1,30 @@
 """How the sample images look: stains, ink, light and noise. Nothing here changes where an edge is."""
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
+
+Rng = np.random.Generator
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Shape = tuple[int, ...]
+Pair = tuple[Floats, Floats]
 
 HEMATOXYLIN = np.array([0.65, 0.70, 0.29])  # optical density a unit of stain
 EOSIN = np.array([0.13, 0.91, 0.40])
 GLASS = np.array([243, 242, 245])
 
 
-def noise(rng, shape, sigma):
+def noise(rng: Rng, shape: Shape, sigma: float | Sequence[float] | Floats) -> Floats:
     """Smooth noise of mean 0 and standard deviation 1; sigma in pixels, one number or one an axis."""
     field = gaussian_filter(rng.standard_normal(shape), sigma, mode="reflect")
     return (field - field.mean()) / field.std()
 
 
-def fibres(rng, shape, along, across, bend):
+def fibres(rng: Rng, shape: Shape, along: float, across: float, bend: float) -> Floats:
     """Wavy bundles: noise drawn out along the rows and bent by ``bend`` pixels."""
     straight = noise(rng, shape, (across, along))
     grid = np.indices(shape).astype(float)
@@ -24,7 +33,7 @@ def fibres(rng, shape, along, across, bend):
     return map_coordinates(straight, grid, order=1, mode="reflect")
 
 
-def fat(rng, x, y, cell):
+def fat(rng: Rng, x: Floats, y: Floats, cell: float) -> Floats:
     """0 inside fat cells, 1 on their membranes; ``cell`` is their size in mm."""
     count = int(np.ptp(x) * np.ptp(y) / cell**2)
     seeds = rng.random((count, 2)) * [np.ptp(x), np.ptp(y)] + [x.min(), y.min()]
@@ -32,18 +41,18 @@ def fat(rng, x, y, cell):
     return np.exp(-(((near[:, 1] - near[:, 0]) / (0.28 * cell)) ** 2)).reshape(x.shape)
 
 
-def stained(hematoxylin, eosin):
+def stained(hematoxylin: Floats, eosin: Floats) -> Floats:
     """RGB in 0..255 of tissue on glass, by Beer-Lambert."""
     density = np.maximum(hematoxylin, 0)[..., None] * HEMATOXYLIN + np.maximum(eosin, 0)[..., None] * EOSIN
     return GLASS * np.exp(-density)
 
 
-def blend(under, over, share):
+def blend(under: Floats, over: ArrayLike, share: Floats) -> Floats:
     """``over`` laid on ``under``, share 0..1 a pixel."""
     return under + share[..., None] * (np.asarray(over) - under)
 
 
-def skin_excision(rng, x, y, depth_of, tumor):
+def skin_excision(rng: Rng, x: Floats, y: Floats, depth_of: Floats, tumor: Bools) -> Pair:
     """Hematoxylin and eosin of skin with a spindle-cell tumor under it. depth_of : depth below skin, mm."""
     shape = x.shape
     fine, middle, large = noise(rng, shape, 0.8), noise(rng, shape, 4), noise(rng, shape, 40)
@@ -67,7 +76,7 @@ def skin_excision(rng, x, y, depth_of, tumor):
     return spindle_cells(rng, shape, tumor, h, e)
 
 
-def glands(rng, x, y, depth_of, h, e):
+def glands(rng: Rng, x: Floats, y: Floats, depth_of: Floats, h: Floats, e: Floats) -> Pair:
     """Coils of small dark glands in the deep dermis."""
     where = rng.random((14, 2)) * [15, 1.2] + [2.5, 1.1]
     for at, below in where:
@@ -77,7 +86,7 @@ def glands(rng, x, y, depth_of, h, e):
     return h, e
 
 
-def vessels(rng, x, y, depth_of, h, e):
+def vessels(rng: Rng, x: Floats, y: Floats, depth_of: Floats, h: Floats, e: Floats) -> Pair:
     """Vessels: pink walls around empty lumens."""
     for _ in range(16):
         at, below, size = rng.uniform(3, 17), rng.uniform(0.8, 6.5), rng.uniform(0.05, 0.14)
@@ -88,7 +97,7 @@ def vessels(rng, x, y, depth_of, h, e):
     return h, e
 
 
-def spindle_cells(rng, shape, tumor, h, e):
+def spindle_cells(rng: Rng, shape: Shape, tumor: Bools, h: Floats, e: Floats) -> Pair:
     """Tumor: crossing fascicles of dark cells, paler necrosis, lymphocytes along the rim."""
     turn = np.clip(0.5 + noise(rng, shape, 9), 0, 1)
     fascicles = turn * fibres(rng, shape, 4, 0.9, 11) + (1 - turn) * fibres(rng, shape, 0.9, 4, 11)
@@ -105,7 +114,7 @@ def spindle_cells(rng, shape, tumor, h, e):
     return h + soft * (tumor_h - h), e + soft * (tumor_e - e)
 
 
-def inked(rng, rgb, depth, colour):
+def inked(rng: Rng, rgb: Floats, depth: Floats, colour: tuple[int, int, int]) -> Floats:
     """Ink on a surface: a patchy layer of about 0.1 mm. depth : below the inked surface, inf elsewhere."""
     shape = depth.shape
     thick = 0.10 + 0.025 * noise(rng, shape, 6) + 0.012 * noise(rng, shape, 1.2)
@@ -114,14 +123,14 @@ def inked(rng, rgb, depth, colour):
     return blend(rgb, stain, np.where(np.isfinite(depth), share, 0))
 
 
-def scanned(rng, rgb, sigma=0.55):
+def scanned(rng: Rng, rgb: Floats, sigma: float = 0.55) -> NDArray[np.uint8]:
     """What a scanner makes of it: 8 bits, in steps of four so that the file stays small."""
     soft = np.stack([gaussian_filter(rgb[..., k], sigma) for k in range(3)], axis=-1)
     soft = soft + rng.normal(0, 1.2, soft.shape)
     return (np.clip(np.round(soft / 4), 0, 63) * 4).astype(np.uint8)
 
 
-def fluorescence(rng, x, y, depth, tumor, tissue):
+def fluorescence(rng: Rng, x: Floats, y: Floats, depth: Floats, tumor: Bools, tissue: Bools) -> NDArray[np.uint16]:
     """Counts of a near-infrared camera: offset, autofluorescence, signal with scatter, uneven light, shot noise."""
     shape = x.shape
     muscle = 1 + 0.10 * fibres(rng, shape, 9, 1.6, 14) + 0.10 * noise(rng, shape, 22)
@@ -138,7 +147,7 @@ def fluorescence(rng, x, y, depth, tumor, tissue):
     return np.clip(np.round(counts), 0, 65535).astype(np.uint16)
 
 
-def limb(rng, depth, tumor, spacing):
+def limb(rng: Rng, depth: Floats, tumor: Bools, spacing: tuple[float, ...]) -> NDArray[np.int16]:
     """Hounsfield units of a resected piece of limb in air: fat, muscles between fasciae, a tumor. z, y, x."""
     shape = depth.shape
     px = np.array(spacing)

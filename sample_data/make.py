@@ -6,19 +6,22 @@ force over pixels; marginkit is not used.
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import draw
 import numpy as np
 import shapes
 import tifffile
-from shapes import Arc
+from numpy.typing import NDArray
+from shapes import Arc, Bools, Floats
 
 SEED = 20260101
 
 
-def main(folder):
+def main(folder: Path) -> None:
     """Write every file."""
     folder.mkdir(parents=True, exist_ok=True)
     answers = {"he": excision(folder), "fluorescence": slice_of_tissue(folder), "stack": limb(folder)}
@@ -40,7 +43,7 @@ HE_TUMOR = shapes.lobed((8.6, 8.45), 2.45, ((2, 0.10, 0.4), (3, 0.07, 1.9), (5, 
 BLUE, BLACK = (38, 84, 178), (30, 28, 33)
 
 
-def excision(folder):
+def excision(folder: Path) -> dict[str, Any]:
     """H&E with blue ink on the superior and black ink on the deep margin; the skin surface is no cut edge."""
     rng = np.random.default_rng(SEED)
     x, y = shapes.pixel_centres(HE_SHAPE, HE_MM)
@@ -89,7 +92,7 @@ FL_ARCS = (
 FL_TUMOR = shapes.lobed((17.1, 13.1), 4.3, ((2, 0.13, 2.6), (3, 0.09, 0.3), (4, 0.05, 1.1), (7, 0.03, 0.9)))
 
 
-def slice_of_tissue(folder):
+def slice_of_tissue(folder: Path) -> dict[str, Any]:
     """16-bit counts; the bright region is tumor here, because it was drawn so."""
     rng = np.random.default_rng(SEED + 1)
     x, y = shapes.pixel_centres(FL_SHAPE, FL_MM)
@@ -122,7 +125,7 @@ ST_CYLINDER = ((39.7, 34.6), 32.0)  # centre (x, y) and radius
 ST_TUMORS = {"tumor": ((47.5, 36.5, 27.2), 13.0), "satellite": ((30.2, 28.4, 9.5), 6.1)}  # centre (x, y, z), radius
 
 
-def limb(folder):
+def limb(folder: Path) -> dict[str, Any]:
     """int16 Hounsfield units; a tumor, and a satellite that is nearer to the first slice than to the edge."""
     rng = np.random.default_rng(SEED + 2)
     z, y, x = (((np.arange(n) + 0.5) * s) for n, s in zip(ST_SHAPE, ST_MM))
@@ -156,7 +159,9 @@ def limb(folder):
 # Answers and files
 
 
-def named_margins(arcs, outline, pixels, natural=()):
+def named_margins(
+    arcs: Sequence[Arc], outline: Floats, pixels: Mapping[int, float], natural: Sequence[str] = ()
+) -> dict[str, Any]:
     """Analytic and pixel margin of each side and of all that was cut; edge_point_mm is (y, x).
 
     Refuses a side whose nearest point is not on its own arc.
@@ -172,18 +177,18 @@ def named_margins(arcs, outline, pixels, natural=()):
     return {"all": {**out[nearest], "side": nearest}, **out}
 
 
-def area(outline):
+def area(outline: Floats) -> float:
     """Area of a polygon, mm²."""
     x, y = outline.T
     return float(abs(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / 2)
 
 
-def mask(region):
+def mask(region: Bools) -> NDArray[np.uint8]:
     """A mask as it is written: 0 and 255."""
     return region.astype(np.uint8) * 255
 
 
-def write(path, data, spacing, channel=""):
+def write(path: Path, data: NDArray[Any], spacing: tuple[float, ...], channel: str = "") -> None:
     """An OME-TIFF with its pixel size in micrometres and nothing else to say: no dpi, no date, no UUID."""
     rgb = data.ndim == 3 and data.shape[-1] == 3 and len(spacing) == 2
     sizes = dict(zip("YX" if len(spacing) == 2 else "ZYX", data.shape))
@@ -210,12 +215,12 @@ def write(path, data, spacing, channel=""):
         )
 
 
-def named(channel):
+def named(channel: str) -> str:
     """The Name attribute of a channel, if it has one."""
     return f" Name={quoteattr(channel)}" if channel else ""
 
 
-def write_outlines(path, outlines, spacing):
+def write_outlines(path: Path, outlines: Mapping[str, Floats], spacing: float) -> None:
     """Outlines as QuPath exports them: level-0 pixels, (x, y), integers on pixel corners."""
     features = [
         {
@@ -230,7 +235,7 @@ def write_outlines(path, outlines, spacing):
     path.write_bytes((text + "\n").encode())
 
 
-def ring(points):
+def ring(points: Floats) -> list[list[float]]:
     """A closed ring of [x, y]."""
     closed = np.concatenate([points, points[:1]])
     return [[round(float(x), 4), round(float(y), 4)] for x, y in closed]

@@ -6,9 +6,15 @@ a polygon it is radius less the greatest distance of a vertex from the centre, b
 Lengths are in mm, points are (x, y) from the image's upper left corner; pixel (r, c) covers [c, c + 1] x [r, r + 1].
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.integer]
 
 
 @dataclass(frozen=True)
@@ -19,40 +25,42 @@ class Arc:
     centre: tuple[float, float]
     radius: float
 
-    def depth(self, x, y):
+    def depth(self, x: Floats | float, y: Floats | float) -> Floats:
         """How far inside the disc a point lies, mm; negative outside."""
         return self.radius - np.hypot(x - self.centre[0], y - self.centre[1])
 
-    def margin_mm(self, outline):
+    def margin_mm(self, outline: Floats) -> float:
         """Distance of a polygon inside the specimen to this arc, given as (n, 2) vertices."""
         return float(self.depth(outline[:, 0], outline[:, 1]).min())
 
-    def foot(self, outline):
+    def foot(self, outline: Floats) -> Floats:
         """The point of the arc that is nearest to the polygon."""
         centre = np.array(self.centre)
         ray = outline[self.depth(outline[:, 0], outline[:, 1]).argmin()] - centre
         return centre + self.radius * ray / np.hypot(*ray)
 
 
-def pixel_centres(shape, spacing):
+def pixel_centres(shape: tuple[int, int], spacing: float) -> tuple[Floats, Floats]:
     """x and y of every pixel centre, mm, for a picture of (rows, columns)."""
     rows, columns = np.indices(shape)
     return (columns + 0.5) * spacing, (rows + 0.5) * spacing
 
 
-def depths(arcs, x, y):
+def depths(arcs: Sequence[Arc], x: Floats | float, y: Floats | float) -> Floats:
     """(arcs, ...) depth of points in each disc; the least one is the depth in the specimen."""
     return np.stack([arc.depth(x, y) for arc in arcs])
 
 
-def lobed(centre, radius, lobes, count=96):
+def lobed(
+    centre: tuple[float, float], radius: float, lobes: Sequence[tuple[int, float, float]], count: int = 96
+) -> Floats:
     """A lobulated closed outline, (count, 2) mm, rounded to a micrometre. lobes : (waves, share of radius, phase)."""
     angle = np.arange(count) * 2 * np.pi / count
     reach = radius * (1 + sum(share * np.cos(waves * angle + phase) for waves, share, phase in lobes))
     return np.round(np.stack([centre[0] + reach * np.cos(angle), centre[1] + reach * np.sin(angle)], axis=1), 3)
 
 
-def inside(outline, x, y):
+def inside(outline: Floats, x: Floats, y: Floats) -> Bools:
     """Which points lie inside a polygon, by counting crossings to the right."""
     out = np.zeros(x.shape, bool)
     for (x0, y0), (x1, y1) in zip(outline, np.roll(outline, -1, axis=0)):
@@ -62,7 +70,7 @@ def inside(outline, x, y):
     return out
 
 
-def band(arc, others, inner=0.15, outer=0.15, count=720):
+def band(arc: Arc, others: Sequence[Arc], inner: float = 0.15, outer: float = 0.15, count: int = 720) -> Floats:
     """A polygon along the part of an arc that is the specimen's outline, ``inner`` and ``outer`` mm to its sides."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     x, y = (c + arc.radius * f(angle) for c, f in zip(arc.centre, (np.cos, np.sin)))
@@ -74,13 +82,13 @@ def band(arc, others, inner=0.15, outer=0.15, count=720):
     return np.round(np.concatenate(rings), 3)
 
 
-def pixel_margins_mm(tumor, specimen, sides, spacing):
+def pixel_margins_mm(tumor: Bools, specimen: Bools, sides: Ints, spacing: tuple[float, ...]) -> dict[int, float]:
     """Margin by brute force for each side: closed tumor pixels to the faces whose outer pixel has that label.
 
     tumor, specimen : bool. sides : int label of each pixel outside. spacing : mm, array order. Any number of axes.
     """
     rim = np.argwhere(tumor & ~_core(tumor)).astype(float)
-    found = {}
+    found: dict[int, float] = {}
     for axis in range(tumor.ndim):
         for step in (-1, 1):
             beyond = np.roll(np.pad(specimen, 1), -step, axis)[(slice(1, -1),) * tumor.ndim]
@@ -96,7 +104,7 @@ def pixel_margins_mm(tumor, specimen, sides, spacing):
     return found
 
 
-def _core(mask):
+def _core(mask: Bools) -> Bools:
     padded = np.pad(mask, 1)
     core = mask.copy()
     for axis in range(mask.ndim):
@@ -105,7 +113,7 @@ def _core(mask):
     return core
 
 
-def _least(low, high, rim, spacing):
+def _least(low: Floats, high: Floats, rim: Floats, spacing: tuple[float, ...]) -> float:
     least = np.inf
     for k in range(0, len(low), 64):
         apart = np.maximum(low[k : k + 64, None] - rim - 0.5, rim - 0.5 - high[k : k + 64, None]).clip(0) * spacing

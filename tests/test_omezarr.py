@@ -147,6 +147,14 @@ def test_E10_metadata(tmp_path: Path, text: str, code: str) -> None:
         mk.open(folder)
 
 
+def test_a_broken_array_is_told_without_folders(tmp_path: Path) -> None:
+    folder = make(tmp_path / "a.zarr")
+    (folder / "0" / ".zarray").write_text('{"zarr_format": 2, "shape": "x"}')
+    with pytest.raises(FileError, match=r"^a\.zarr: .*E-FILE-06") as caught:
+        mk.open(folder)
+    assert str(tmp_path) not in str(caught.value)
+
+
 def test_an_ordinary_folder_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     with pytest.raises(FileError, match=r"^notes: no reader knows this file"):

@@ -13,6 +13,8 @@ import tifffile
 from shapely import contains_xy
 from shapely.geometry import MultiPoint, Point, Polygon, shape
 
+from marginkit.measuring import measure
+
 FOLDER = Path(__file__).resolve().parents[1] / "sample_data"
 ANSWERS: dict[str, Any] = json.loads((FOLDER / "answers.json").read_text(encoding="utf-8"))
 PICTURES = {"he.ome.tif": 4, "fluorescence.ome.tif": 2, "stack.ome.tif": 2}  # and the step of their grey values
@@ -167,8 +169,7 @@ def test_pixel_margin_is_within_a_diagonal_of_the_analytic_one(case: str) -> Non
 
 @pytest.mark.parametrize("name", ["tumor", "satellite"])
 def test_measure_finds_the_pixel_margin_of_the_stack(name: str) -> None:
-    measuring = pytest.importorskip("marginkit.measuring", reason="measure() is not here yet")
-    found = measuring.measure(read("stack", name), read("stack", "specimen"), ANSWERS["stack"]["spacing_mm"])
+    found = measure(read("stack", name), read("stack", "specimen"), ANSWERS["stack"]["spacing_mm"])
     answer = ANSWERS["stack"]["margins"][name]
     assert found.value_mm == pytest.approx(answer["pixel_mm"], abs=1e-9)
     assert found.qualifier == answer["qualifier"]
@@ -176,10 +177,9 @@ def test_measure_finds_the_pixel_margin_of_the_stack(name: str) -> None:
 
 
 def test_measure_finds_the_pixel_margins_of_the_excision() -> None:
-    measuring = pytest.importorskip("marginkit.measuring", reason="measure() is not here yet")
     labels = tifffile.imread(FOLDER / "he_margins.ome.tif")
     names = {name: labels == int(number) for number, name in ANSWERS["he"]["labels"]["names"].items()}
-    found = measuring.measure(
+    found = measure(
         read("he", "tumor"),
         read("he", "specimen"),
         ANSWERS["he"]["spacing_mm"],
@@ -190,3 +190,22 @@ def test_measure_finds_the_pixel_margins_of_the_excision() -> None:
         answer = ANSWERS["he"]["margins"][name]
         assert one.value_mm == pytest.approx(answer["pixel_mm"], abs=1e-9)
         assert one.interval_mm[0] <= answer["analytic_mm"] <= one.interval_mm[1]
+
+
+def test_measure_finds_the_pixel_margin_of_the_slice() -> None:
+    found = measure(
+        read("fluorescence", "tumor"), read("fluorescence", "specimen"), ANSWERS["fluorescence"]["spacing_mm"]
+    )
+    answer = ANSWERS["fluorescence"]["margins"]["all"]
+    assert found.value_mm == pytest.approx(answer["pixel_mm"], abs=1e-9)
+    assert found.interval_mm[0] <= answer["analytic_mm"] <= found.interval_mm[1]
+
+
+@pytest.mark.parametrize("side", ["superior", "deep", "inferior", "skin"])
+def test_measure_finds_the_analytic_margin_of_the_outline(side: str) -> None:
+    """The exact tumor outline against the pixels of the specimen, whose edge alone is digitised."""
+    number = next(int(k) for k, name in ANSWERS["he"]["labels"]["names"].items() if name == side)
+    names = {side: tifffile.imread(FOLDER / "he_margins.ome.tif") == number}
+    found = measure(outlines("he")["Tumor"], read("he", "specimen"), ANSWERS["he"]["spacing_mm"], names=names)
+    answer = ANSWERS["he"]["margins"][side]["analytic_mm"]
+    assert found.named[side].value_mm == pytest.approx(answer, abs=0.75 * ANSWERS["he"]["spacing_mm"][0])

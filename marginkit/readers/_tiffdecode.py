@@ -19,6 +19,7 @@ from ._ifd import Ifd
 
 BYTE_CODECS = {5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits", 50000: "Zstd", 34925: "LZMA"}
 JPEG = (6, 7)
+JPEG2000 = (33003, 33004, 33005, 34712)
 BITS, COMPRESSION, PHOTOMETRIC, FILLORDER, PREDICTOR, JPEG_TABLES = 258, 259, 262, 266, 317, 347
 
 Decoder = Callable[[bytes, int, int], NDArray[Any]]  # (data, index, rows) -> (rows, columns, samples)
@@ -99,6 +100,8 @@ class _Other:
     def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
         if self.compression == 1 or self.compression in BYTE_CODECS:
             _expand(data, self.compression, rows * self.line)
+        if self.compression in JPEG2000:
+            _fits_2000(data, rows, self.columns)
         if self.compression in JPEG:
             if b"\xff\xd9" not in data[-32:]:
                 raise ValueError("the JPEG data end early")
@@ -108,6 +111,16 @@ class _Other:
             array, _, _ = self.decoder(data, index)
         plane: NDArray[Any] = np.asarray(array)[0]
         return plane
+
+
+def _fits_2000(data: bytes, rows: int, columns: int) -> None:
+    """Nothing; ValueError where a JPEG 2000 stream says that it is larger than its tile."""
+    at = data.find(b"\xff\x4f\xff\x51", 0, 1000)
+    if at < 0 or at + 24 > len(data):
+        raise ValueError("no JPEG 2000 header")
+    x, y, x0, y0 = (int.from_bytes(data[at + 8 + 4 * i : at + 12 + 4 * i]) for i in range(4))
+    if x - x0 > columns or y - y0 > rows:
+        raise ValueError(f"the JPEG 2000 is {x - x0} x {y - y0}, the tile {columns} x {rows}")
 
 
 def _fits(data: bytes, rows: int, columns: int) -> None:

@@ -173,7 +173,9 @@ def _bands(whole: Page, ifd: Ifd) -> Page:
 
 def read(path: str, item: Page, rows: range, columns: range, fill: float) -> NDArray[Any]:
     """(len(rows), len(columns), samples) pixels of a window of one page; ``fill`` where nothing was scanned."""
-    out = np.full((len(rows), len(columns), item.samples), fill, item.dtype)
+    shape = (len(rows), len(columns), item.samples)
+    # every pixel is written below unless a segment is missing
+    out = np.full(shape, fill, item.dtype) if item.missing else np.empty(shape, item.dtype)
     if not out.size:
         return out
     wanted = list(_segments(item, rows, columns))

@@ -74,7 +74,9 @@ def _open(path: str, indices: bool) -> Picture:
     except MarginError:
         raise
     except Exception as error:  # the decoder library meets tags that it does not expect
-        raise FileError("E-FILE-06", "the TIFF is broken", cause=str(error), file=name) from error
+        raise FileError(
+            "E-FILE-06", "the TIFF is broken", cause=files.without_folders(str(error), path), file=name
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,10 @@ class Source:
             self._plane(int(np.ravel_multi_index(at, self.lead)) if at else 0, rows, columns) for at in _product(lead)
         ]
         files.still(self.path, self.before)
-        array = np.stack(out).reshape(*map(len, lead), *out[0].shape)
+        if not out:
+            return np.empty([len(r) for r in wanted], self.dtype)
+        # a single plane is not copied: fresh memory costs more than decoding
+        array = (out[0] if len(out) == 1 else np.stack(out)).reshape(*map(len, lead), *out[0].shape)
         return array[..., rest[0].start : rest[0].stop : rest[0].step] if self.colour else self._channels(array, rest)
 
     def _channels(self, array: NDArray[Any], rest: list[range]) -> NDArray[Any]:

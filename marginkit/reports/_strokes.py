@@ -44,7 +44,7 @@ def dot(canvas: Pixels, point: Floats, radius: float, colour: Colour, width: int
 
 def thinned(run: Floats, least_px: float = 0.7) -> Floats:
     """A line without the points that follow another within a part of a pixel."""
-    if len(run) < 3:
+    if len(run) < 16:  # nothing to gain
         return run
     place = np.floor(_arc(run) / least_px)
     kept = np.concatenate([[True], np.diff(place) != 0])

@@ -90,6 +90,16 @@ def test_photographs_have_the_pixels_that_pillow_sees(shared_data: Path, file: s
     np.testing.assert_array_equal(mk.open(shared_data / file).read(), seen)
 
 
+@pytest.mark.parametrize("what", ["blue_yellow_ink", "yellow_ink_only"])
+def test_an_opaque_alpha_changes_nothing(shared_data: Path, what: str) -> None:
+    file = shared_data / f"he-ink-margin/excision_{what}.png"
+    with Image.open(file) as image:
+        seen = np.asarray(image)
+    opaque = seen[..., 3] == 255
+    assert opaque.any()
+    np.testing.assert_array_equal(mk.open(file).read()[opaque], seen[..., :3][opaque])
+
+
 @pytest.mark.parametrize("file", [f for f in TABLE if f.endswith((".tif", ".qptiff", ".svs"))])
 def test_tiffs_have_the_pixels_that_tifffile_sees(shared_data: Path, file: str) -> None:
     with tifffile.TiffFile(shared_data / file) as tif:
