@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from marginkit.records import Claim
 from ._patient import LPS_FROM_RAS, Frame, frame
 from ._stored import GZIP, Stored, checked_shape, checked_size
 
-HEADER_BYTES = 544
+HEADER_STEPS = (348, 192)  # of NIfTI-1, and what NIfTI-2 has more
 UNITS = {1: ("metre", 1e3), 2: ("mm", 1.0), 3: ("micron", 1e-3)}
 
 
@@ -42,12 +43,14 @@ def header(path: str, name: str) -> Stored:
 
 
 def _unpacked_head(head: bytes) -> bytes:
+    """The header's bytes, as many as can be had; a broken checksum is found when voxels are read, not here."""
     if not head.startswith(GZIP):
         return head
-    try:
-        return zlib.decompressobj(31).decompress(head, HEADER_BYTES)
-    except zlib.error:
-        return b""
+    inflate, out = zlib.decompressobj(31), b""
+    with suppress(zlib.error):
+        for count in HEADER_STEPS:
+            out += inflate.decompress(head if not out else inflate.unconsumed_tail, count)
+    return out
 
 
 def _stored(raw: bytes, packed: bool, name: str) -> Stored:
