@@ -55,9 +55,9 @@ def test_every_command_has_an_example(command: str) -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = ["numpy", "scipy", "skimage", "cv2", "tifffile", "zarr", "shapely", "openslide", "rich", "pydicom"]
-    code = f"import sys\nfrom marginkit import cli\ncli.code_of(['--help'])\nprint([m for m in {heavy} if m in sys.modules])"
+    code = "import sys\nfrom marginkit import cli\ncli.code_of(['--help'])\nprint(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert not set(heavy) & set(done.stdout.splitlines()[-1].split())
 
 
 def test_measure_prints_a_table_and_the_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
