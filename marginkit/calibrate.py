@@ -65,7 +65,7 @@ def typed(text: str, ndim: int) -> Calibration:
     >>> typed("0.5um", 2).spacing_mm
     (0.0005, 0.0005)
     """
-    words = _split(text)
+    words = lengths(text)
     if len(words) not in (1, ndim):
         raise CalibrationError(
             "E-CAL-08", f"pixel size {text[:60]!r} not understood", cause=f"{len(words)} lengths for {ndim} axes"
@@ -164,8 +164,8 @@ def _unequal(spacing_mm: Sequence[float]) -> float:
     return _difference(spacing_mm[-2:-1], spacing_mm[-1:])
 
 
-def _split(text: str) -> list[str]:
-    """Lengths between commas; a comma between two digits with no unit before it is a decimal comma."""
+def lengths(text: str) -> list[str]:
+    """Lengths in a typed pixel size, as written; a comma between digits with no unit before it is a decimal comma."""
     words: list[str] = []
     for part in text.split(","):
         if words and words[-1].strip() and words[-1].strip()[-1].isdigit():

@@ -64,10 +64,10 @@ class Fetcher:
         return Region(chosen, maker=plain(source.name), flags=flags)
 
     def _masked(self, source: FileSource, role: str) -> Region:
-        from marginkit.segmenters import masks
-
         if source.path not in self._opened:
             self._opened[source.path] = opening.open(source.path, mask=True)
+        from marginkit.segmenters import masks
+
         opened = self._opened[source.path]
         region = masks.region_from_picture(opened, masks.parse_select(source.select) if source.select else None)
         self._note(role, source, opened.sha256)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from marginkit import edges, files, flags, judging, provenance, reading, shelf
 from marginkit.errors import FileError, MarginError, MeasureError, UsageError
-from marginkit.fetching import Fetcher
+from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
 from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
 
@@ -94,6 +94,8 @@ def measured(job: Job) -> Measured:
     regions = segmented(job, fetcher)
     inputs = with_edges(job, fetcher, regions, picture, plane)
     result, slices, plane = all_planes(inputs, picture, plane)
+    if plane is not None:
+        regions = {role: at_plane(region, plane, picture) for role, region in regions.items()}
     verdicts = judged(job, result, rules)
     return Measured(
         case=case,

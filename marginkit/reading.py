@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from marginkit import calibrate, opening
-from marginkit.errors import AxesError, CalibrationError, MarginError, plain
+from marginkit.errors import AxesError, CalibrationError, plain
 from marginkit.records import Picture
 
 
@@ -57,14 +57,5 @@ def _plane(picture: Picture, plane: int | None) -> int | None:
 
 def _axes_typed(text: str, ndim: int, plane: int | None) -> int:
     """The number of axes that a typed pixel size is of: for a stack two lengths are of the plane alone."""
-    if ndim == 3 and not _fits(text, 3) and _fits(text, 2) and (plane is not None or not _fits(text, 1)):
-        return 2
-    return ndim
-
-
-def _fits(text: str, ndim: int) -> bool:
-    try:
-        calibrate.typed(text, ndim)
-    except MarginError:
-        return False
-    return True
+    count = len(calibrate.lengths(text))
+    return 2 if ndim == 3 and (count == 2 or (count == 1 and plane is not None)) else ndim
