@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Set up a private environment in .venv and run marginkit in it. Needs nothing but python3.
 
+python3 run.py demo [--out DIR]        the main job on the bundled samples
 python3 run.py test [PYTEST OPTIONS]   every test
 """
 
@@ -30,12 +31,14 @@ def set_up() -> int:
 
 def main(words: list[str]) -> int:
     """Run one of the commands of the README."""
-    if not words or words[0] != "test":
+    if not words or words[0] not in ("demo", "test"):
         print(__doc__)
         return 2
     if set_up():
         print("run.py: the environment could not be set up (see the message above)", file=sys.stderr)
         return 1
+    if words[0] == "demo":
+        return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
     return call(BIN / "python", "-m", "pytest", "-rs", *words[1:])
 
 

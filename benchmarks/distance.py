@@ -131,6 +131,8 @@ def row(name: str) -> str:
 
 
 def main(words: list[str]) -> None:
+    if words[:1] == ["--help"]:
+        return print(__doc__)
     if words[:1] == ["--peak"]:
         return print_peak(words[1])
     print(

@@ -12,6 +12,7 @@ MarginError
 ├── PolicyError        E-POL-…   a policy is not usable
 ├── CaseNameError      E-NAME-…  a case name cannot be a file name
 ├── ShelfError         E-SHELF-… two extensions of one name, or none
+├── UsageError         E-USE-…   what was asked for is not understood
 └── MissingExtraError  E-EXTRA-… an optional part is not installed
 
 The surprising thing: every one of them is also a ``ValueError``, so that scripts that know nothing of
@@ -121,6 +122,10 @@ class CaseNameError(MarginError):
 
 class ShelfError(MarginError):
     """Two extensions of one name, or none of that name."""
+
+
+class UsageError(MarginError):
+    """What was asked for is not understood: the command line exits with 2, as for any wrong usage."""
 
 
 class MissingExtraError(MarginError):

@@ -78,6 +78,14 @@ def _shown(path: str | Path) -> str:
     return os.path.basename(os.fspath(path).rstrip("/\\")) or str(path)
 
 
+def without_folders(text: str, path: str | Path) -> str:
+    """A library's message with the file's name where it gives the whole path."""
+    for known in (Path(path), Path(path).resolve(), Path(path).parent, Path(path).resolve().parent):
+        if len(known.parts) > 1:
+            text = text.replace(str(known), Path(path).name)
+    return text
+
+
 def stamp(path: str | Path) -> Stamp:
     """Size and time of last change of a file."""
     try:

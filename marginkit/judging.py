@@ -97,6 +97,9 @@ def judge(
     'radiotherapy was not given: without radiotherapy inadequate, with radiotherapy adequate.'
     """
     rule = policy if isinstance(policy, Policy) else find(policy)
+    for name, value in (("radiotherapy", radiotherapy), ("macroscopic_residual", macroscopic_residual)):
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(f"{name}: wanted True, False or None, got {value!r}")
     return _Case(margins, rule, _named(margins, margin), state or margins.state, reference).verdict(
         {"radiotherapy": radiotherapy, "macroscopic_residual": macroscopic_residual}
     )
@@ -190,7 +193,7 @@ class _Case:
         met = [
             level
             for level in sorted(levels, key=lambda level: (level.range.low_mm, not level.range.low_in))
-            if level.range.holds(low) or level.range.holds(high) or low < level.range.low_mm < high
+            if level.range.meets(low, high)
         ]
         return tuple(dict.fromkeys(level.label for level in met))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -107,7 +106,10 @@ def measure(
     found = build.scene(*grounds, spacing_mm, boundary, holes, link_mm)
     kinds = classed.classes(found, edge)
     _check_measurable(found, bool((found.outline.kind == CUT).any()) or edge is not None)
-    view = _View(found, kinds, relative_uncertainty, boundary_shift_mm)
+    swept = tuple(
+        build.scene(*grounds, spacing_mm, boundary, holes, link_mm, level) for level in _swept(given[0], levels)
+    )
+    view = _View(found, kinds, relative_uncertainty, boundary_shift_mm, swept)
     view.put_up(_walls(barrier))
     everything = view.margin("all", kinds == CUT)
     named = [view.margin(name, (kinds == CUT) & bits) for name, bits in classed.named(found, names).items()]
@@ -135,6 +137,15 @@ def _walls(barrier: Any) -> dict[str, Any]:
         return {}
     walls = barrier if isinstance(barrier, Mapping) else {"barrier": barrier}
     return {str(kind): classed.drawn("barrier", wall, lines=True) for kind, wall in walls.items()}
+
+
+def _swept(tumor: Region, levels: tuple[float, float]) -> tuple[float, ...]:
+    """Levels at which the segmentation part of the interval is measured: only of a probability."""
+    if not 0 < levels[0] <= 0.5 <= levels[1] < 1:
+        raise MeasureError(
+            "E-MSR-08", "levels do not enclose one half", cause=f"levels {levels}", remedy="Give (lower, higher)."
+        )
+    return levels if tumor.kind == "probability" else ()
 
 
 def _planes(given: tuple[Region, Region]) -> int:
@@ -182,6 +193,7 @@ class _View:
     kinds: Any
     relative_uncertainty: float
     boundary_shift_mm: float
+    swept: tuple[Scene, ...] = ()
 
     def __post_init__(self) -> None:
         self.cut: Bools = self.kinds == CUT
@@ -257,7 +269,7 @@ class _View:
             edge_size=size,
             unseen_mm=unseen_mm,
             flags=flags if straight else (*flags, "line_leaves_tissue"),
-            parts=MappingProxyType({part: both for part, both in parts.items() if part != "all"}),
+            parts={part: both for part, both in parts.items() if part != "all"},
         )
 
     def _no_edge(self, name: str, in_view: bool) -> str:
@@ -273,6 +285,10 @@ class _View:
         if centres is not None:
             low, high = min(max(0.0, centres - self.scene.pixel_diagonal_mm), value), max(centres, value)
             parts["digitisation"] = (low, high)
+        swept = self._sweep(selected)
+        if swept:
+            parts["segmentation"] = (min(value, *swept), max(value, *swept))
+            low, high = min(low, *swept), max(high, *swept)
         if self.boundary_shift_mm:
             shift = self.boundary_shift_mm
             parts["segmentation"] = (max(0.0, value - shift), value + shift)
@@ -282,6 +298,11 @@ class _View:
             parts["calibration"] = (value * (1 - share), value * (1 + share))
             low, high = low * (1 - share), high * (1 + share)
         return {**parts, "all": (low, high)}
+
+    def _sweep(self, selected: Bools) -> list[float]:
+        """The margin at other levels of the tumor's probability; a level without tumor says nothing."""
+        found = [_least(scene.nearest(selected).distance_mm) for scene in self.swept if len(scene.foci.size)]
+        return [value for value in found if value is not None]
 
     def _qualified(self, closest: Closest, unseen: float) -> tuple[Qualifier, tuple[str, ...]]:
         flags = ["tied"] if closest.tied else []
@@ -317,7 +338,7 @@ class _View:
             size=outline.size[self.cut][known],
             edge_px=self.nearest.edge_px[known],
             tumor_px=self.nearest.tumor_px[known],
-            by_class=MappingProxyType({name: float(length[code]) for code, name in enumerate(CLASSES)}),
+            by_class={name: float(length[code]) for code, name in enumerate(CLASSES)},
         )
 
     def foci(self) -> tuple[Focus, ...]:
@@ -353,4 +374,5 @@ class _View:
             "barrier_open": any(self._open),
             "one_pixel_minimum": owner not in (None, self.main) and int(scene.foci.pixels[owner or 0]) == 1,
         }
-        return (*everything.flags, *(flag for flag, up in raised.items() if up))
+        of_shapes = getattr(scene, "flags", ())  # what the outlines earned before they were measured
+        return tuple(dict.fromkeys((*everything.flags, *of_shapes, *(flag for flag, up in raised.items() if up))))

@@ -38,6 +38,13 @@ def open(
 
     A picture without a trustworthy pixel size is returned too: ``calibration`` is None and ``refusal`` says why.
     """
+    return calibrated(uncalibrated(path, mask=mask, axes=axes, shelves=shelves), pixel_size, confirm=confirm)
+
+
+def uncalibrated(
+    path: str | Path, *, mask: bool = False, axes: str | None = None, shelves: Iterable[str | Path] = ()
+) -> Picture:
+    """The picture with its claims and digest, before anything is decided of its pixel size."""
     reader = choose(path, shelves)
     before = None if os.path.isdir(path) else files.stamp(path)
     try:
@@ -49,8 +56,18 @@ def open(
         raise FileError("E-FILE-05", "not enough memory to open", cause=str(error), file=path) from error
     if before is not None:
         files.still(path, before)
-    picture = replace(picture if axes is None else _with_axes(picture, axes), sha256=digest)
-    return _typed(picture, pixel_size) if pixel_size else _resolved(picture, confirm)
+    return replace(picture if axes is None else _with_axes(picture, axes), sha256=digest)
+
+
+def calibrated(
+    picture: Picture, pixel_size: str | None = None, *, confirm: bool = False, ndim: int | None = None
+) -> Picture:
+    """The picture with the pixel size that was typed or claimed, or with the refusal that says why there is none.
+
+    ndim : of how many axes, counted from the last; None: of all. 2 for the planes of a stack without their gap.
+    """
+    ndim = len(picture.spatial_shape) if ndim is None else ndim
+    return _typed(picture, pixel_size, ndim) if pixel_size else _resolved(picture, confirm, ndim)
 
 
 def choose(path: str | Path, shelves: Iterable[str | Path] = ()) -> ModuleType:
@@ -95,16 +112,15 @@ def _with_axes(picture: Picture, axes: str) -> Picture:
     return replace(picture, axes=wanted, warnings=kept, channels=picture.channels if "C" in wanted else ())
 
 
-def _resolved(picture: Picture, confirm: bool) -> Picture:
-    ndim = len(picture.spatial_shape)
+def _resolved(picture: Picture, confirm: bool, ndim: int) -> Picture:
     taken, refusal, notes = calibrate.resolve(picture.claims, picture.kind, picture.name, ndim, confirm=confirm)
     flags = tuple(dict.fromkeys((*picture.flags, *(taken.flags if taken else ()))))
     return replace(picture, calibration=taken, refusal=refusal, flags=flags, warnings=(*picture.warnings, *notes))
 
 
-def _typed(picture: Picture, pixel_size: str) -> Picture:
+def _typed(picture: Picture, pixel_size: str, ndim: int) -> Picture:
     try:
-        typed = calibrate.typed(pixel_size, len(picture.spatial_shape))
+        typed = calibrate.typed(pixel_size, ndim)
     except MarginError as error:
         raise error.about(picture.name) from error
     flags, notes = calibrate.against(typed, picture.claims, picture.kind)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import inf, isfinite
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from marginkit.errors import PolicyError
@@ -42,6 +41,16 @@ class Range:
         above = value_mm > self.low_mm or (self.low_in and value_mm == self.low_mm)
         below = value_mm < self.high_mm or (self.high_in and value_mm == self.high_mm)
         return above and below
+
+    def meets(self, low_mm: float, high_mm: float) -> bool:
+        """Whether a margin between ``low_mm`` and ``high_mm``, both included, can be in the range.
+
+        >>> parse_range("> 0, <= 5").meets(0.0, 6.0), parse_range("> 5").meets(0.0, 5.0)
+        (True, False)
+        """
+        reached = high_mm > self.low_mm or (self.low_in and high_mm == self.low_mm)
+        left = low_mm < self.high_mm or (self.high_in and low_mm == self.high_mm)
+        return reached and left
 
 
 def parse_range(text: str) -> Range:
@@ -73,7 +82,7 @@ class PolicyLevel:
     label: str
     rule: str
     range: Range
-    when: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    when: Mapping[str, bool] = field(default_factory=dict)
 
     def applies(self, context: Mapping[str, bool]) -> bool:
         """Whether it is a level in this context."""
@@ -98,9 +107,9 @@ class Policy:
     organ: str = "any"
     histology: str = "any"
     states: tuple[str, ...] = STATES
-    assume: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
+    assume: Mapping[str, bool] = field(default_factory=dict)
     barriers: tuple[str, ...] = ()
-    counts_as_mm: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    counts_as_mm: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for context in self.contexts():
@@ -178,9 +187,9 @@ def _policy(table: Mapping[str, Any]) -> Policy:
         histology=str(domain.get("histology", "any")),
         states=states,
         levels=tuple(_level(level) for level in table["levels"]),
-        assume=MappingProxyType(_context(table.get("assume", {}))),
+        assume=_context(table.get("assume", {})),
         barriers=tuple(str(kind) for kind in table.get("barriers", ())),
-        counts_as_mm=MappingProxyType({str(k): float(v) for k, v in table.get("counts_as_mm", {}).items()}),
+        counts_as_mm={str(k): float(v) for k, v in table.get("counts_as_mm", {}).items()},
     )
 
 
@@ -192,9 +201,7 @@ def _word(value: Any) -> str:
 
 def _level(table: Mapping[str, Any]) -> PolicyLevel:
     rule = _word(table["margin_mm"])
-    return PolicyLevel(
-        _word(table["label"]), rule, parse_range(rule), MappingProxyType(_context(table.get("when", {})))
-    )
+    return PolicyLevel(_word(table["label"]), rule, parse_range(rule), _context(table.get("when", {})))
 
 
 def _context(table: Mapping[str, Any]) -> dict[str, bool]:

@@ -114,6 +114,8 @@ class Picture:
     claims : every statement about pixel size in the file. calibration : what was taken; None where nothing could be.
     refusal : the error that says why there is no calibration; None where there is one.
     window_px : (y, x, height, width) of the part of the scanner's canvas that holds the picture, where it is stated.
+    origin_mm : (x, y, z) of the first voxel's centre in the patient, towards left, posterior, superior; volumes only.
+    direction : unit vectors (x, y, z) of the array's axes Z, Y, X in the same frame; volumes only.
     """
 
     name: str
@@ -131,6 +133,8 @@ class Picture:
     warnings: tuple[str, ...] = ()
     window_px: tuple[int, int, int, int] | None = None
     sha256: str = ""
+    origin_mm: tuple[float, ...] | None = None
+    direction: tuple[tuple[float, ...], ...] | None = None
 
     def __post_init__(self) -> None:
         if len(self.axes) != len(self.shape):
@@ -227,7 +231,7 @@ class Margin:
     unseen_mm: float | None = None
     reason: str = ""
     flags: tuple[str, ...] = ()
-    parts: Mapping[str, tuple[float, float]] = field(default_factory=lambda: MappingProxyType({}))
+    parts: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.qualifier not in QUALIFIERS:

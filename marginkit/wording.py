@@ -32,23 +32,24 @@ def _unlike(value_mm: float, rounded_mm: float) -> str:
 
 
 def shown(margin: Margin) -> str:
-    """A margin in words: ``3.2 mm``, ``≤ 3.2 mm``, ``touching`` or ``not assessable``."""
+    """A margin in words: ``3.2 mm``, ``≤ 3.2 mm``, ``touching, 0 mm`` or ``not assessable``."""
     if margin.value_mm is None:
         return "not assessable"
     if margin.qualifier == "touching":
-        return "touching (0 mm)"
+        return "touching, 0 mm"
     return SIGN[margin.qualifier] + millimetres(margin.value_mm)
 
 
 def interval(margin: Margin) -> str:
-    """The interval in words, empty where there is none.
+    """The interval in words, with as many digits as tell its ends apart; empty where there is none.
 
     >>> interval(Margin("all", 3.2, (3.14, 3.35), "exact"))
     '3.1–3.4 mm'
+    >>> interval(Margin("all", 3.2, (3.18, 3.21), "exact"))
+    '3.18–3.21 mm'
     """
     if margin.interval_mm is None:
         return ""
     low, high = margin.interval_mm
-    if round(low, 1) == round(high, 1):
-        return "" if low == high else f"{low:.3g}–{high:.3g} mm"
-    return f"{low:.1f}–{high:.1f} mm"
+    digits = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
+    return "" if digits is None else f"{low:.{digits}f}–{high:.{digits}f} mm"

@@ -1,9 +1,14 @@
 """Claims to one pixel size: rows A01 to A18 as far as they are decided from claims."""
 
-import pytest
+from contextlib import suppress
 
-from marginkit import calibrate
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from marginkit import calibrate, doubts
 from marginkit.errors import CalibrationError
+from marginkit.flags import FLAGS
 from marginkit.records import Calibration, Claim
 
 
@@ -165,3 +170,33 @@ def test_typed_against_the_file() -> None:
     assert calibrate.against(calibrate.typed("0.5mm", 2), [], "slide")[0] == ("implausible_pixel_size",)
     screen = claim("TIFF resolution", 25.4 / 96, 25.4 / 96)
     assert calibrate.against(calibrate.typed("0.5um", 2), [screen], "slide") == ((), ())
+
+
+NUMBERS = st.one_of(st.floats(), st.sampled_from([1.0, 0.001, 25.4 / 72, 25.4 / 96, 0.0005, -1.0]))
+CLAIMS = st.builds(
+    Claim,
+    st.sampled_from(["TIFF resolution", "JFIF density", "OME PhysicalSize", "typed"]),
+    st.one_of(st.none(), st.lists(NUMBERS, min_size=1, max_size=4).map(tuple)),
+    st.text(max_size=5),
+    st.sampled_from(["", "E-CAL-02: x"]),
+)
+
+
+@given(
+    st.lists(CLAIMS, max_size=4), st.sampled_from([*doubts.WINDOWS_MM, "other"]), st.sampled_from([2, 3]), st.booleans()
+)
+def test_any_claims_give_one_calibration_or_one_refusal(
+    claims: list[Claim], kind: str, ndim: int, confirm: bool
+) -> None:
+    calibration, refusal, notes = calibrate.resolve(claims, kind, "a.tif", ndim, confirm=confirm)
+    assert (calibration is None) != (refusal is None)
+    assert all(note and "\n" not in note for note in notes)
+    if calibration is not None:
+        assert calibration.spacing_mm in [claim.spacing_mm for claim in claims if not claim.problem]
+        assert set(calibration.flags) <= set(FLAGS)
+
+
+@given(st.text(max_size=30), st.sampled_from([2, 3]))
+def test_any_typed_text_gives_a_size_or_our_error(text: str, ndim: int) -> None:
+    with suppress(CalibrationError):
+        assert len(calibrate.typed(text, ndim).spacing_mm) == ndim

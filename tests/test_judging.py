@@ -38,7 +38,7 @@ LIMITS = [
     ("oral-1-5mm", {}, 1.0, "positive", "close", "close"),
     ("oral-1-5mm", {}, 5.0, "close", "close", "clear"),
     ("ablation-5mm", {}, 5.0, "insufficient", "sufficient", "sufficient"),
-    ("joa-kawaguchi", {"reference": "reactive zone"}, 50.0, "adequate wide", "curative wide", "curative wide"),
+    ("joa-kawaguchi", {"reference": "reactive zone"}, 50.0, "adequate wide", "adequate wide", "curative wide"),
     ("joa-kawaguchi", {"reference": "reactive zone"}, 20.0, "inadequate wide", "adequate wide", "adequate wide"),
 ]
 
@@ -84,6 +84,20 @@ def test_upper_bound_above_a_limit_is_indeterminate() -> None:
     assert judge(near, "oral-1-5mm").state == "certain"
 
 
+def test_interval_over_several_levels_names_each_of_them() -> None:
+    from_zero = judge(margins(6.0, 0.0, 6.1, qualifier="at_most"), "fujiwara-2020")
+    assert (from_zero.category, from_zero.state) == ("0 mm or 0.1-5.0 mm or > 5.0 mm", "indeterminate")
+    assert judge(margins(3.0, 0.0, 5.0, qualifier="at_most"), "fujiwara-2020").category == "0 mm or 0.1-5.0 mm"
+    assert judge(margins(3.0, 0.5, 5.1), "oral-1-5mm").category == "positive or close or clear"
+    assert judge(margins(3.0, 1.0, 5.0), "oral-1-5mm").category == "close"
+
+
+@pytest.mark.parametrize("word", ["no", "yes", 0])
+def test_word_for_yes_or_no_is_refused(word: object) -> None:
+    with pytest.raises(TypeError, match="radiotherapy: wanted True, False or None"):
+        judge(margins(3.0), "sarcoma-cates-2019", radiotherapy=word)
+
+
 def test_lower_bound_is_open_upwards() -> None:
     verdict = judge(margins(2.0, 2.0, 2.0, qualifier="at_least"), "oral-1-5mm")
     assert (verdict.category, verdict.state) == ("close or clear", "indeterminate")
@@ -120,6 +134,11 @@ def test_border_structure_decides_and_is_not_guessed() -> None:
     assert judge(margins(3.0, behind="fascia", barriers=barrier()), "sarcoma-rath-2019").category == "adequate"
     broken = judge(margins(3.0, behind="fascia", barriers=barrier(breached=True)), "sarcoma-rath-2019")
     assert broken.category == "wide enough, no border structure"
+
+
+def test_reactive_zone_at_the_edge_is_marginal_and_any_tissue_outside_it_is_wide() -> None:
+    assert judge(margins(0.0), "joa-kawaguchi", reference="reactive zone").category.startswith("marginal")
+    assert judge(margins(5.0), "joa-kawaguchi", reference="reactive zone").category == "inadequate wide"
 
 
 def test_barrier_counts_as_width() -> None:

@@ -347,3 +347,12 @@ def test_unit_pixels_give_exact_decimals() -> None:
     specimen = block((2000, 8), 2)
     got = mk.measure(at((2000, 8), (1500, 4)), specimen, (0.1, 50.0))
     assert got.value_mm == 497 * 0.1
+
+
+def test_results_travel_between_processes() -> None:
+    import pickle
+
+    got = mk.measure(TUMOR, SPECIMEN, (1, 1), barrier={"fascia": wall()}, names={"left": _right_of(20)})
+    again = pickle.loads(pickle.dumps(got))
+    assert again.margins == got.margins
+    assert again.profile.by_class == got.profile.by_class

@@ -23,7 +23,7 @@ def lines(segments: np.ndarray, spacing: np.ndarray) -> np.ndarray:
     return shapely.linestrings(segments * spacing)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(st.one_of(sets(whole), sets(loose)), st.one_of(sets(whole), sets(loose)), spacings)
 def test_equals_shapely(asked: np.ndarray, others: np.ndarray, spacing: np.ndarray) -> None:
     found = SegmentSet(others, spacing).nearest(asked)

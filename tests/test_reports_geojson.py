@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import shapely
+from scipy.ndimage import gaussian_filter
 from shapely.geometry import shape
 
 from marginkit import measure
@@ -195,3 +196,30 @@ def test_length_of_each_distance_class_is_that_of_the_profile(seed):
     for kind, limit in (("Cut edge < 1 mm", 1.0), ("Cut edge 1 to 2 mm", 2.0), ("Cut edge 2 to 3.5 mm", 3.5)):
         total += sum(f["properties"]["measurements"]["Length mm"] for f in found.get(kind, []))
         assert total == pytest.approx(case.result.profile.below(limit))
+
+
+@pytest.mark.parametrize("kind", ["contour", "probability", "polygon"])
+def test_sub_pixel_boundaries_are_drawn_as_measured(kind):
+    y, x = np.mgrid[:60, :80]
+    specimen, tumor = np.hypot((y - 30) / 24, (x - 40) / 34) < 1, np.hypot(y - 22, x - 30) < 8
+    specimen[33:38, 45:50] = False
+    more = {"boundary": "contour"} if kind == "contour" else {}
+    if kind == "probability":
+        tumor, specimen = (np.clip(gaussian_filter(one.astype(float), 1.0), 0, 1) for one in (tumor, specimen))
+    if kind == "polygon":
+        specimen = shapely.Point(40, 30).buffer(25).difference(shapely.box(45, 33, 50, 38))
+        tumor = shapely.Point(30, 22).buffer(8)
+    case = replace(measured(tumor, specimen, (0.2, 0.2), np.zeros((60, 80), np.uint8), "YX", **more), limits_mm=(2.5,))
+    found = by_kind(case)
+    length = {name: found[name][0]["properties"]["measurements"]["Length mm"] for name in found if "dge" in name}
+    profile = case.result.profile
+    slack_mm = (
+        2 * profile.size.max() if kind == "polygon" else 1e-6
+    )  # the drawing's steps cut a polygon's long sides up
+    assert length["Cut edge < 2.5 mm"] + length["Cut edge ≥ 2.5 mm"] == pytest.approx(profile.total)
+    assert length["Cut edge < 2.5 mm"] == pytest.approx(profile.below(2.5), abs=slack_mm)
+    assert length["Other edge"] == pytest.approx(profile.by_class["hole"])
+    line = shape(found["Margin"][0]["geometry"])
+    assert line.length * 0.2 == pytest.approx(case.result.value_mm)
+    assert line.distance(shape(found["Tumor"][0]["geometry"])) < 1e-6
+    assert line.distance(shape(found["Specimen"][0]["geometry"]).boundary) < 1e-6

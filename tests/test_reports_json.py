@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +77,57 @@ def test_values_are_not_rounded():
     exact = replace(case.result.all, value_mm=1.9999999999999998)
     found = written(replace(case, result=replace(case.result, margins=(exact,))))
     assert found["margins"][0]["value_mm"] == 1.9999999999999998
+
+
+SCHEMA = json.loads((Path(__file__).parents[1] / "docs" / "result.schema.json").read_text("utf-8"))
+TYPES = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int, "boolean": bool}
+KNOWN = {"type", "properties", "required", "additionalProperties", "items", "minItems", "enum", "const", "$ref"}
+
+
+def faults(value, schema, where="$"):
+    """What of the published schema a value breaks; knows the words that the schema uses and refuses others."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].removeprefix("#/$defs/")]
+    unknown = set(schema) - KNOWN - {"$schema", "$id", "$defs", "title", "description"}
+    assert not unknown, f"the check does not know {unknown}"
+    found = []
+    names = schema.get("type", [])
+    names = [names] if isinstance(names, str) else names
+    fits = any(value is None if n == "null" else isinstance(value, TYPES[n]) for n in names)
+    if (names and not fits) or (isinstance(value, bool) and names and "boolean" not in names):
+        found.append(f"{where} is no {names}")
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        found.append(f"{where} is {value!r}")
+    if isinstance(value, list):
+        if len(value) < schema.get("minItems", 0):
+            found.append(f"{where} is too short")
+        for i, one in enumerate(value):
+            found += faults(one, schema.get("items", {}), f"{where}[{i}]")
+    if isinstance(value, dict):
+        named, other = schema.get("properties", {}), schema.get("additionalProperties", {})
+        found += [f"{where}.{name} is missing" for name in schema.get("required", []) if name not in value]
+        found += [f"{where}.{name} is unknown" for name in value if other is False and name not in named]
+        for name, one in value.items():
+            found += faults(one, named.get(name, other or {}), f"{where}.{name}")
+    return found
+
+
+def test_published_schema_holds():
+    flat = square_case().result
+    for case in (
+        square_case(),
+        square_case(result=volume(), slices=((3, flat),)),
+        square_case(signal={"tbr": 2.0}, plane=2),
+    ):
+        assert faults(written(case), SCHEMA) == []
+
+
+def test_published_schema_refuses_what_is_not_promised():
+    good = written(square_case())
+    assert faults({**good, "schema": "marginkit.result/2"}, SCHEMA)
+    assert faults({**good, "extra": 1}, SCHEMA)
+    assert faults({name: value for name, value in good.items() if name != "margins"}, SCHEMA)
+    assert faults({**good, "margins": [{**good["margins"][0], "value_mm": "2.0"}]}, SCHEMA)
 
 
 def volume():

@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from marginkit import wording
 from marginkit.errors import MarginError
 from marginkit.records import Margin, ReportWriter, Verdict
-from marginkit.reports import _wording, table
+from marginkit.reports import table
 from tests.cases import square_case
 
 
@@ -100,7 +101,7 @@ def test_G02_nul_and_nan_are_refused():
     ],
 )
 def test_D13_what_is_printed_cannot_contradict(value, words):
-    assert _wording.millimetres(value) == words
+    assert wording.millimetres(value) == words
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_D13_what_is_printed_cannot_contradict(value, words):
     ],
 )
 def test_words_of_a_margin(qualifier, value, words):
-    assert _wording.shown(Margin("all", value, (value, value), qualifier)) == words
+    assert wording.shown(Margin("all", value, (value, value), qualifier)) == words
 
 
 def rendered(case):

@@ -158,7 +158,7 @@ def test_growing_the_tumor_never_widens_and_growing_the_tissue_never_narrows(
     assert margin(scene(tumor, specimen.buffer(more), holes="ignore")) >= before - 1e-9
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(masks, st.data(), spacings, st.sampled_from(["ignore", "cut"]), st.sampled_from([0.0, 0.6, 2.0]))
 def test_pixel_outlines_equal_the_lattice(
     specimen: np.ndarray, data: st.DataObject, spacing: tuple[float, float], holes: Any, link_mm: float
@@ -360,7 +360,17 @@ def test_centres_of_outside_pixels_against_a_tumor_polygon() -> None:
     assert len(found.outline.size) == 16  # one bit a face of the large pixels
 
 
-def test_contours_have_no_digitisation_and_count_their_pixels() -> None:
+def test_an_outline_that_cuts_off_the_centre_of_the_only_tumor_pixel() -> None:
+    mask = np.zeros((6, 6), bool)
+    mask[2, 2] = True
+    found = scene(mask_polygon(mask), box(2.75, 0, 6, 6), tumor_boundary="pixels", tumor_pixels=Pixels(mask))
+    cut = found.outline.kind == CUT
+    nearest = found.nearest(cut)
+    assert nearest.distance_mm.min() == 0
+    assert found.centre_distance_mm(cut, nearest) == pytest.approx(np.sqrt(2) / 2)
+
+
+def test_smoothed_masks_keep_their_digitisation_and_count_their_pixels() -> None:
     mask = np.zeros((30, 30), bool)
     mask[2:28, 2:28] = True
     tumor = np.zeros_like(mask)
@@ -373,15 +383,24 @@ def test_contours_have_no_digitisation_and_count_their_pixels() -> None:
         tumor_boundary="contour",
         specimen_boundary="contour",
         tumor_pixels=Pixels(tumor),
+        specimen_pixels=Pixels(mask),
         shape=mask.shape,
     )
     cut = found.outline.kind == CUT
     nearest = found.nearest(cut)
     assert found.foci.pixels.tolist() == [1, 25]
-    assert found.centre_distance_mm(cut, nearest) is None
-    assert found.pixel_diagonal_mm == 0
+    assert found.centre_distance_mm(cut, nearest) == 3
+    assert found.pixel_diagonal_mm == pytest.approx(np.sqrt(2))
     assert found.boundary == "contour"
     assert nearest.distance_mm.min() == pytest.approx(2, abs=0.2)
+
+
+def test_probabilities_and_polygons_have_no_digitisation() -> None:
+    found = scene(half_contour(np.full((3, 3), 0.7)), box(-4, -4, 9, 9), tumor_boundary="contour")
+    cut = found.outline.kind == CUT
+    assert found.centre_distance_mm(cut, found.nearest(cut)) is None
+    assert found.pixel_diagonal_mm == 0
+    assert found.foci.pixels.tolist() == [0]
 
 
 def test_D18_far_from_the_origin() -> None:

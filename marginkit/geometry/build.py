@@ -38,10 +38,23 @@ class Ground:
 
 
 def scene(
-    tumor: Ground, specimen: Ground, spacing_mm: tuple[float, ...], boundary: Boundary, holes: Holes, link_mm: float
+    tumor: Ground,
+    specimen: Ground,
+    spacing_mm: tuple[float, ...],
+    boundary: Boundary,
+    holes: Holes,
+    link_mm: float,
+    level: float = 0.5,
 ) -> Scene:
-    """The scene of a tumor and a specimen."""
-    return _lattice(tumor, specimen, spacing_mm, holes, link_mm)
+    """The scene of a tumor and a specimen.
+
+    level : of a tumor's probability at which its boundary lies.
+    """
+    if boundary == "pixels" and tumor.kind == specimen.kind == "mask":
+        return _lattice(tumor, specimen, spacing_mm, holes, link_mm)
+    from marginkit.geometry.subpixel import subpixel_scene
+
+    return subpixel_scene(tumor, specimen, spacing_mm, boundary, holes, link_mm, level)
 
 
 def _on_image(ground: Ground) -> bool:

@@ -37,7 +37,8 @@ class Surface:
     def volumes_px3(self) -> Floats:
         """(n,) signed volume between each triangle and the origin; over a closed surface they add to its volume."""
         a, b, c = np.moveaxis(self.triangles_px - self.triangles_px[:1, :1], 1, 0)
-        return (np.cross(a, b) * c).sum(axis=1) / 6
+        volume: Floats = (np.cross(a, b) * c).sum(axis=1) / 6
+        return volume
 
     def areas_mm2(self, spacing_mm: Floats) -> Floats:
         """(n,) area of each triangle."""

@@ -62,7 +62,7 @@ def _feet(point: Floats, face: Floats, spacing_mm: Floats) -> list[tuple[Floats,
 
 
 def _dot(a: Floats, b: Floats) -> Floats:
-    dot: Floats = (a * b).sum(axis=1)
+    dot: Floats = np.einsum("ij,ij->i", a, b)
     return dot
 
 
@@ -144,12 +144,35 @@ class TriangleSet:
         point, own = within_reach(self._tree, corners * self._scale, (longest + self._longest) / np.sqrt(3))
         place, corner = spread(point, own, back, len(corners))
         who, which = self._owners(place // 3, corner)
+        known = self.nearest_from_corners(asked).distance_mm
+        near = self._gap_at_least(asked[who], which) <= known[who] * (1 + 1e-9) + 1e-9 * self._longest
+        who, which = who[near], which[near]
         return first_of_each(who, which, triangles_between(asked[who], self.triangles_px[which], self.spacing_mm))
+
+    def _gap_at_least(self, asked: Floats, which: Ints) -> Floats:
+        """A lower bound of the distance in mm between triangles: that of their boxes."""
+        low, high = asked.min(axis=1), asked.max(axis=1)
+        own_low, own_high = (box[which] for box in self._boxes)
+        gap = np.maximum(np.maximum(own_low - high, low - own_high), 0) * self.spacing_mm
+        return np.sqrt(_dot(gap, gap))
+
+    @cached_property
+    def _boxes(self) -> tuple[Floats, Floats]:
+        return self.triangles_px.min(axis=1), self.triangles_px.max(axis=1)
 
     def nearest_to_points(self, points_px: Floats) -> Pairs:
         """Nearest points between each of (n, 3) points and this set."""
         step = 5 * CHUNK
         return joined([self._nearest_to_points(points_px[at : at + step]) for at in range(0, len(points_px), step)], 3)
+
+    def nearest_from_corners(self, asked_px: Floats) -> Pairs:
+        """As ``nearest``, but from the corners of the triangles asked only: fifty times faster, and with l their
+        longest side and D the distance at most √(D² + l²/3) - D too far (where they cross: at most l/√3)."""
+        corners, back = np.unique(asked_px.reshape(-1, 3), axis=0, return_inverse=True)
+        found = self.nearest_to_points(corners)
+        distance = found.distance_mm[back.reshape(-1, 3)]
+        best = back.reshape(-1, 3)[np.arange(len(asked_px)), np.argmin(distance, axis=1)]
+        return Pairs(distance.min(axis=1, initial=np.inf), corners[best], found.there_px[best], found.element[best])
 
     def _nearest_to_points(self, points: Floats) -> Pairs:
         extra = np.full(len(points), self._longest / np.sqrt(3))

@@ -38,10 +38,14 @@ class Pixels:
         centre: Floats = np.array(self.origin_px) + pixel * np.array(self.ratio)
         return centre
 
+    def own(self, points_px: Floats) -> Floats:
+        """(n, 2) index units of the mask, of points of the image."""
+        own: Floats = (points_px - np.array(self.origin_px)) / np.array(self.ratio)
+        return own
+
     def pixel_at(self, points_px: Floats) -> Ints:
         """(n, 2) pixels that hold points of the image; they may lie beyond the mask."""
-        own = (points_px - np.array(self.origin_px)) / np.array(self.ratio)
-        pixel: Ints = np.floor(own + 0.5).astype(np.int64)
+        pixel: Ints = np.floor(self.own(points_px) + 0.5).astype(np.int64)
         return pixel
 
     def held(self, pixel: Ints) -> Bools:
@@ -71,7 +75,7 @@ class Pixels:
     def counts(self, points_px: Floats, group: Ints, number: int) -> Ints:
         """(number,) pixels of the connected parts of the mask that have points of each group on their contour."""
         label, size = self._labels
-        near = surrounding((points_px - np.array(self.origin_px)) / np.array(self.ratio))
+        near = surrounding(self.own(points_px))
         top = np.array(self.mask.shape) - 1
         found = np.stack([label[tuple(np.clip(pixel, 0, top).T)] for pixel in near]).max(axis=0)
         pairs = np.unique(np.stack([group, found], axis=1)[found > 0], axis=0)

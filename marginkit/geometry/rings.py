@@ -34,7 +34,7 @@ class Sides:
     inner: Bools
 
 
-def touch_px(*geometries: MultiPolygon) -> float:
+def rounding_px(*geometries: MultiPolygon) -> float:
     """``TOUCH_PX``, or the rounding of the coordinates where that is larger."""
     bounds = np.array([g.bounds for g in geometries if not g.is_empty])
     largest = float(np.abs(bounds).max(initial=0.0))
@@ -58,12 +58,13 @@ def sides(parts: NDArray[Any]) -> Sides:
     return Sides(ends, part[ring[side]].astype(np.int64), inner[ring[side]])
 
 
-def groups(parts: NDArray[Any], reach: float, kind: Ints | None = None) -> Ints:
-    """(n,) group of each polygon: those at most ``reach`` apart share one, if they are of one ``kind``."""
+def groups(parts: NDArray[Any], reach_mm: float, spacing_mm: Floats, kind: Ints | None = None) -> Ints:
+    """(n,) group of each polygon: those at most ``reach_mm`` apart share one, if they are of one ``kind``."""
     number = len(parts)
     if number < 2:
         return np.zeros(number, np.int64)
-    first, second = shapely.STRtree(parts).query(parts, predicate="dwithin", distance=reach)
+    scaled = shapely.transform(parts, lambda xy: xy * spacing_mm[::-1])
+    first, second = shapely.STRtree(scaled).query(scaled, predicate="dwithin", distance=reach_mm)
     if kind is not None:
         same = kind[first] == kind[second]
         first, second = first[same], second[same]
@@ -113,6 +114,6 @@ def _voids_between(parts: NDArray[Any], label: Ints) -> list[Polygon]:
     return voids
 
 
-def without_slivers(polygon: MultiPolygon, touch: float) -> MultiPolygon:
-    """The parts of a polygon that are wider than the rounding of its coordinates."""
-    return MultiPolygon([part for part in polygon.geoms if part.area > touch * part.length])
+def without_slivers(polygon: MultiPolygon, width_px: float) -> MultiPolygon:
+    """The parts of a polygon that are wider than that, as the rounding of coordinates is not."""
+    return MultiPolygon([part for part in polygon.geoms if part.area > width_px * part.length])

@@ -15,14 +15,15 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiPolygon
 
-from marginkit.geometry import extent, rings
+from marginkit.geometry import extent, inside_path, outline_barrier, rings
 from marginkit.geometry.nearest_segments import SegmentSet, cut, points_between
 from marginkit.geometry.pairs import TIE
 from marginkit.geometry.pixels import Pixels, surrounding
 from marginkit.geometry.polygon import multi, to_corners, within
-from marginkit.geometry.scene import CUT, FRAME, HOLE, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
+from marginkit.geometry.scene import CUT, FRAME, HOLE, Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 MOST_BITS = 200_000  # of an outline without pixels; longer ones get longer bits
+LARGEST_WINDOW = 4_000_000  # pixels searched for a way through tissue
 Frame = tuple[float, float, float, float]
 
 
@@ -52,7 +53,8 @@ def segment_scene(
     holes : ``cut`` counts the outline of holes as cut edge.
     link_mm : foci of one piece at most this far apart count as one.
     tumor_boundary, specimen_boundary : 'pixels', 'contour' or 'polygon': how each was read.
-    tumor_pixels, specimen_pixels : the masks that the outlines come from, where they come from masks.
+    tumor_pixels, specimen_pixels : the masks that the outlines come from, where they come from masks; also where
+        these were smoothed, since smoothing does not tell where in a pixel the boundary was.
     stray_px2 : tumor outside the specimen that ``tumor`` does not contain, in pixels of the image.
     flags : names from ``marginkit.flags`` that the outlines earned.
 
@@ -90,7 +92,7 @@ class SegmentScene:
         self._frame = frame
         self._holes = holes
         self._link_mm = link_mm
-        self._touch = rings.touch_px(tumor, specimen)
+        self._touch_px = rings.rounding_px(tumor, specimen)
         self._parts = rings.parts_of(specimen)
         self.read_as("polygon", "polygon")
 
@@ -105,9 +107,13 @@ class SegmentScene:
         """Say where the outlines come from, before the first question."""
         self.boundary = tumor if tumor == specimen else f"{tumor}/{specimen}"
         self._stray_px2 = stray_px2
-        self._counted = tumor_pixels
-        self._tumor_pixels = tumor_pixels if tumor == "pixels" else None
-        self._specimen_pixels = specimen_pixels if specimen == "pixels" else None
+        self._read = (tumor, specimen)
+        self._tumor_pixels = tumor_pixels
+        self._specimen_pixels = specimen_pixels
+
+    @property
+    def _touch_mm(self) -> float:
+        return self._touch_px * float(self._mm.min())
 
     # --- the specimen's outline
 
@@ -118,7 +124,7 @@ class SegmentScene:
     @cached_property
     def _piece(self) -> Ints:
         """(parts,) piece of each part of the specimen."""
-        return rings.ranked(rings.groups(self._parts, self._touch), self._sides)
+        return rings.ranked(rings.groups(self._parts, self._touch_mm, self._mm), self._sides)
 
     @cached_property
     def _cut(self) -> tuple[Floats, Ints]:
@@ -152,7 +158,7 @@ class SegmentScene:
         if self._frame is not None:
             corners = self._sides.ends_px[:, :, ::-1] + 0.5
             for at, border in enumerate(self._frame):
-                kinds[np.all(np.abs(corners[:, :, at % 2] - border) <= self._touch, axis=1)] = FRAME
+                kinds[np.all(np.abs(corners[:, :, at % 2] - border) <= self._touch_px, axis=1)] = FRAME
         return kinds
 
     @property
@@ -167,7 +173,7 @@ class SegmentScene:
         """Tumor inside the specimen."""
         if shapely.covers(self._specimen, self._tumor):
             return self._tumor
-        return rings.without_slivers(multi(shapely.intersection(self._tumor, self._specimen)), self._touch)
+        return rings.without_slivers(multi(shapely.intersection(self._tumor, self._specimen)), self._touch_px)
 
     @cached_property
     def _tumor_parts(self) -> NDArray[Any]:
@@ -191,10 +197,9 @@ class SegmentScene:
         """(tumor parts,) the focus of each."""
         if not len(self._tumor_parts):
             return np.zeros(0, np.int64)
-        scale = self._mm[::-1]
-        parts = shapely.transform(self._tumor_parts, lambda xy: xy * scale)
-        reach = max(self._link_mm * (1 + TIE), self._touch * float(self._mm.min()))
-        return rings.ranked(rings.groups(parts, reach, self._piece_of_part), self._tumor_sides)
+        reach_mm = max(self._link_mm * (1 + TIE), self._touch_mm)
+        group = rings.groups(self._tumor_parts, reach_mm, self._mm, self._piece_of_part)
+        return rings.ranked(group, self._tumor_sides)
 
     @cached_property
     def _focus(self) -> Ints:
@@ -212,11 +217,12 @@ class SegmentScene:
         return FociTable(area_px2 * np.prod(self._mm), self._pixel_counts(area_px2), piece)
 
     def _pixel_counts(self, area_px2: Floats) -> Ints:
-        if self._counted is None:
+        pixels = self._tumor_pixels
+        if pixels is None:
             return np.zeros(len(area_px2), np.int64)
-        if self._tumor_pixels is not None:
-            return np.maximum(np.rint(area_px2 / self._counted.area_px2), 1).astype(np.int64)
-        return self._counted.counts(self._tumor_sides.ends_px[:, 0], self._focus, len(area_px2))
+        if self._read[0] == "pixels":
+            return np.maximum(np.rint(area_px2 / pixels.area_px2), 1).astype(np.int64)
+        return pixels.counts(self._tumor_sides.ends_px[:, 0], self._focus, len(area_px2))
 
     @cached_property
     def tumor_outside(self) -> float:
@@ -252,7 +258,7 @@ class SegmentScene:
         for one, (tumor, members) in self._sets.items():
             here = np.flatnonzero(piece == one)
             pairs = tumor.nearest(self.bits_px[which[here]])
-            touching = np.abs(pairs.here_px - pairs.there_px).max(axis=1, initial=0.0) <= self._touch
+            touching = np.abs(pairs.here_px - pairs.there_px).max(axis=1, initial=0.0) <= self._touch_px
             out.distance_mm[here] = np.where(touching, 0.0, pairs.distance_mm)
             out.edge_px[here] = pairs.here_px
             out.tumor_px[here] = np.where(touching[:, None], pairs.here_px, pairs.there_px)
@@ -270,7 +276,7 @@ class SegmentScene:
         edge = nearest.edge_px[bit[first]]
         piece = int(self.outline.piece[np.flatnonzero(selected)[bit[first]]])
         tumor, focus, several = self._tied_tumor(nearest, int(bit[first]), least, piece)
-        elsewhere = np.abs(pairs[:, :2] - edge).max() > self._touch
+        elsewhere = np.abs(pairs[:, :2] - edge).max() > self._touch_px
         return Closest(
             distance_mm=least,
             edge_px=tuple(edge.tolist()),
@@ -290,7 +296,7 @@ class SegmentScene:
         points = best.there
         tied = np.flatnonzero(best.distance <= best.distance.min() * (1 + TIE))
         first = tied[np.lexsort(points[tied].T[::-1])[0]]
-        several = np.abs(points[tied] - points[first]).max() > self._touch
+        several = np.abs(points[tied] - points[first]).max() > self._touch_px
         return points[first], int(self._focus[members[first]]), bool(several)
 
     def focus_margins_mm(self, selected: Bools, nearest: Nearest) -> Floats:
@@ -301,7 +307,7 @@ class SegmentScene:
             bits = which[self.outline.piece[which] == piece]
             if len(bits):
                 pairs = SegmentSet(self.bits_px[bits], self._mm).nearest(tumor.segments_px)
-                touching = np.abs(pairs.here_px - pairs.there_px).max(axis=1) <= self._touch
+                touching = np.abs(pairs.here_px - pairs.there_px).max(axis=1) <= self._touch_px
                 np.minimum.at(out, self._focus[members], np.where(touching, 0.0, pairs.distance_mm))
         known = nearest.focus >= 0
         np.minimum.at(out, nearest.focus[known], nearest.distance_mm[known])
@@ -319,12 +325,15 @@ class SegmentScene:
 
     @property
     def pixel_diagonal_mm(self) -> float:
-        """g of the digitisation interval: the mean of both sides, where one that is not made of pixels counts 0."""
+        """g of the digitisation interval: the mean of both sides, where one that is no mask counts 0."""
         both = (self._tumor_pixels, self._specimen_pixels)
         return sum(0.0 if pixels is None else pixels.diagonal_mm(self._mm) for pixels in both) / 2
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:
-        """c of the digitisation interval: the centres of whichever is made of pixels to the other's boundary."""
+        """c of the digitisation interval: the centres of whichever is a mask to the other's boundary.
+
+        A mask read by its smoothed contour is no better known than by its pixels, so it has one too.
+        """
         least = float(nearest.distance_mm.min(initial=np.inf))
         if not np.isfinite(least) or (self._tumor_pixels is None and self._specimen_pixels is None):
             return None
@@ -340,16 +349,20 @@ class SegmentScene:
         tumor = self._sets[piece][0]
         if self._tumor_pixels is not None:
             centres = self._tumor_centres(nearest, piece, self._tumor_pixels)
-            if not len(centres):
-                return float("inf")
+            if not len(centres):  # the outline cuts off every centre: none is farther than half a diagonal
+                return float(nearest.distance_mm.min()) + self._tumor_pixels.diagonal_mm(self._mm) / 2
             tumor = SegmentSet(_as_segments(centres), self._mm)
         return float(tumor.nearest(edge).distance_mm.min())
 
     def _outside_centres(self, bits: Floats, pixels: Pixels) -> Floats:
         """Centres of the pixels outside the specimen across some bits; tissue is on a bit's left in (x, y)."""
+        middle = bits.mean(axis=1)
+        if self._read[1] == "contour":
+            pixel = np.concatenate(surrounding(pixels.own(middle)))
+            return pixels.centre_px(np.unique(pixel[~pixels.held(pixel)], axis=0))
         way = bits[:, 1] - bits[:, 0]
         outward = np.sign(np.stack([-way[:, 1], way[:, 0]], axis=1)) * np.array(pixels.ratio) / 2
-        return pixels.centre_px(pixels.pixel_at(bits.mean(axis=1) + outward))
+        return pixels.centre_px(pixels.pixel_at(middle + outward))
 
     def _tumor_centres(self, nearest: Nearest, piece: int, pixels: Pixels) -> Floats:
         """Centres of tumor pixels in one piece: of its boundary, and where the specimen's outline cuts through it."""
@@ -376,11 +389,66 @@ class SegmentScene:
     def stays_inside(self, start_px: Sequence[float], end_px: Sequence[float]) -> bool:
         """Whether the straight line between two points of the closed specimen stays in it."""
         line = LineString(to_corners(np.array([start_px, end_px], np.float64)))
-        if line.length <= self._touch:
+        if line.length <= self._touch_px:
             return True
         left = [part for part in shapely.get_parts(shapely.difference(line, self._specimen)) if part.length > 0]
         points = [shapely.line_interpolate_point(part, share, normalized=True) for part in left for share in (0.3, 0.6)]
-        return all(shapely.distance(point, self._specimen) <= self._touch for point in points)
+        return all(shapely.distance(point, self._specimen) <= self._touch_px for point in points)
+
+    def through_tissue_mm(self, selected: Bools, closest: Closest) -> float | None:
+        """Length of a short way from tumor to the edge point inside the tissue; None where none was found.
+
+        Found between pixel centres and pulled straight, so that it is at most about a pixel too long.
+        """
+        bit = int(np.flatnonzero(selected)[closest.bit])
+        tissue = shapely.multipolygons(self._parts[self._piece == self.outline.piece[bit]])
+        low = np.floor(np.array(tissue.bounds[:2])).astype(np.int64)[::-1]
+        high = np.ceil(np.array(tissue.bounds[2:])).astype(np.int64)[::-1]
+        if int(np.prod(high - low)) > LARGEST_WINDOW:
+            return None
+        held, tumor = (_centres_inside(area, low, high) for area in (tissue, self._inside))
+        end = np.clip(np.floor(self._inner_px[bit] + 0.5).astype(np.int64) - low, 0, high - low - 1)
+        held[tuple(end)] = True
+        return inside_path.length_mm(
+            held,
+            tumor,
+            end,
+            np.array(closest.edge_px),
+            low.astype(np.float64),
+            self._mm,
+            lambda a, b: self.stays_inside(a.tolist(), b.tolist()),
+        )
+
+    @property
+    def _inner_px(self) -> Floats:
+        """(n, 2) a point just inside each bit; tissue is on a bit's left in (x, y)."""
+        way = self.bits_px[:, 1] - self.bits_px[:, 0]
+        inward = np.stack([way[:, 1], -way[:, 0]], axis=1) / np.sqrt((way**2).sum(axis=1))[:, None]
+        inner: Floats = self.bits_px.mean(axis=1) + inward * outline_barrier.INWARD_PX
+        return inner
+
+    def behind(self, wall: Any, is_cut: Bools) -> Behind:
+        """Which bits tumor cannot reach without crossing a barrier, and whether it has broken through."""
+        ground = outline_barrier.Ground(
+            specimen=self._specimen,
+            tumor=self._inside,
+            tumor_group=rings.groups(self._tumor_parts, self._touch_mm, self._mm),
+            inner_xy=to_corners(self._inner_px),
+        )
+        return outline_barrier.behind(ground, outline_barrier.wall_area(wall), is_cut)
+
+    def crossed(self, wall: Any, nearest: Nearest) -> Bools:
+        """For each pair of points whether the straight line between them crosses a barrier."""
+        area = outline_barrier.wall_area(wall)
+        return outline_barrier.crossed(area, self._inside, nearest.edge_px, nearest.tumor_px)
+
+
+def _centres_inside(area: MultiPolygon, low: Ints, high: Ints) -> Bools:
+    """Mask of the pixels from ``low`` up to ``high`` (y, x) whose centre lies in an area."""
+    y, x = np.mgrid[low[0] : high[0], low[1] : high[1]] + 0.5
+    shapely.prepare(area)
+    inside: Bools = np.asarray(shapely.intersects_xy(area, x.ravel(), y.ravel())).reshape(x.shape)
+    return inside
 
 
 def _as_segments(points: Floats) -> Floats:

@@ -42,11 +42,21 @@ def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_p
     step = max(1, int(PARTS_AT_ONCE / (span + 2)))
     for first in range(0, len(start_px), step):
         line, middle = _parts(start_px[first : first + step], end_px[first : first + step], ticks)
-        below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
-        on_line = np.any([ticks[a][np.clip(b, 0, len(ticks[a]) - 1)] == middle[:, a] for a, b in enumerate(below)], 0)
-        hit = pixels_held(mask, np.stack(below, axis=1)) & ~on_line
+        hit = _within(mask, ticks, middle)
         out[first + np.unique(line[hit])] = True
-    return out
+    crossing: Bools = out & np.any(start_px != end_px, axis=1)
+    return crossing
+
+
+def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
+    """Whether points lie inside the mask: in a pixel of it, or on a border with pixels of it on every side."""
+    below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
+    on_line = [ticks[a][np.clip(b, 0, len(ticks[a]) - 1)] == middle[:, a] for a, b in enumerate(below)]
+    inside: Bools = np.ones(len(middle), bool)
+    for step in product((0, 1), repeat=len(ticks)):
+        moved = [b - (on & bool(s)) for b, on, s in zip(below, on_line, step)]
+        inside &= pixels_held(mask, np.stack(moved, axis=1))
+    return inside
 
 
 def _parts(start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> tuple[Ints, Floats]:

@@ -1,6 +1,7 @@
 """JPEG: markers up to the pixels, and whether the pixels end where they should.
 
-The surprising thing: a JPEG that was cut in the middle decodes without complaint; the rest is grey.
+The surprising thing: a JPEG that was cut in the middle decodes without complaint in most libraries, and the rest is
+grey. The one used here says what its decoder only warns of.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ._header import Header
 
 MAGIC = b"\xff\xd8\xff"
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+BASELINE = (0xC0, 0xC1, 0xC2)
 SCAN = 0xDA
 
 
@@ -33,6 +35,10 @@ def header(data: bytes, name: str) -> Header:
         raise PixelError("E-PIX-02", "colours not supported", cause=cause, remedy="Export as RGB.", file=name)
     if not height or not width:
         raise PixelError("E-PIX-06", "empty image", cause=f"{width} x {height} pixels", file=name)
+    if len(data) < height * width // 512:
+        # each 8 x 8 block of pixels costs a bit at the least
+        cause = f"{len(data)} bytes for {width} x {height} pixels"
+        raise FileError("E-FILE-02", "the file is cut short", cause=cause, remedy="Copy it again.", file=name)
     exif = next((body[6:] for marker, body in markers if marker == 0xE1 and body.startswith(b"Exif\0\0")), b"")
     orientation, claims, notes = _exif.read(exif, name)
     if any(marker == 0xE2 and body.startswith(b"ICC_PROFILE") for marker, body in markers):
@@ -44,10 +50,28 @@ def header(data: bytes, name: str) -> Header:
 
 
 def decode(data: bytes) -> NDArray[Any]:
-    """All pixels, as stored (orientation is not applied)."""
-    import imagecodecs
+    """All pixels, as stored (orientation is not applied). ValueError where the data are corrupt."""
+    markers = _markers(data, "")
+    frame = next(body for marker, body in markers if marker in FRAMES)
+    if frame[0] != 8 or not any(marker in BASELINE for marker, _ in markers):
+        import imagecodecs
 
-    return np.asarray(imagecodecs.jpeg_decode(data))
+        return np.asarray(imagecodecs.jpeg_decode(data))
+    return strict(data, frame[5])
+
+
+def strict(data: bytes, samples: int) -> NDArray[Any]:
+    """(y, x, samples) uint8 of a whole JPEG of 1 or 3 samples; ValueError where the decoder only warns elsewhere."""
+    import simplejpeg  # type: ignore[import-untyped]
+
+    return np.asarray(simplejpeg.decode_jpeg(data, "GRAY" if samples == 1 else "RGB", strict=True))
+
+
+def joined(tables: bytes, data: bytes, *, rgb: bool) -> bytes:
+    """A JPEG with its tables, which TIFF keeps apart; ``rgb`` says that the samples are no YCbCr."""
+    head = tables[2:-2] if tables.startswith(b"\xff\xd8") and tables.endswith(b"\xff\xd9") else b""
+    adobe = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00" if rgb else b""
+    return data[:2] + adobe + head + data[2:]
 
 
 def _markers(data: bytes, name: str) -> list[tuple[int, bytes]]:

@@ -106,7 +106,7 @@ class Region:
             try:
                 region = np.asarray(slide.read_region((at[1], at[0]), self.level, (width, height)))
             except openslide.OpenSlideError as error:
-                cause = _without_folders(error, self.path)
+                cause = files.without_folders(str(error), self.path)
                 raise FileError("E-FILE-05", "part of the image is broken", cause=cause, file=name) from error
         seen = _colour.laid_over(region, 255.0)
         return np.asarray(seen[:: rows.step, :: columns.step, samples.start : samples.stop : samples.step])
@@ -120,15 +120,9 @@ def _open(path: str, name: str) -> OpenSlide:
     try:
         return openslide.OpenSlide(path)
     except openslide.OpenSlideError as error:
-        raise FileError("E-FILE-06", "the slide is broken", cause=_without_folders(error, path), file=name) from error
-
-
-def _without_folders(error: Exception, path: str) -> str:
-    """OpenSlide's message with the file's name where it gives the whole path."""
-    text = str(error)
-    for known in (path, str(Path(path).resolve()), str(Path(path).parent), str(Path(path).resolve().parent)):
-        text = text.replace(known, Path(path).name)
-    return text
+        raise FileError(
+            "E-FILE-06", "the slide is broken", cause=files.without_folders(str(error), path), file=name
+        ) from error
 
 
 def _window(facts: Mapping[str, str], canvas: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -16,7 +16,8 @@ from marginkit.records import Claim
 
 from . import _ome, _tiffclaims
 from ._ifd import Ifd, Tiff
-from ._tiffpixels import BITS, COMPRESSION, FORMAT, HEIGHT, PHOTOMETRIC, SAMPLES, TILES, WIDTH
+from ._tiffdecode import BITS, COMPRESSION, PHOTOMETRIC
+from ._tiffpixels import FORMAT, HEIGHT, SAMPLES, TILES, WIDTH
 from ._xml import children, parse
 
 DESCRIPTION, SUBFILE, SOFTWARE = 270, 254, 305
@@ -170,13 +171,13 @@ def _virtual(file: Tiff, count: int) -> list[Plane]:
 def _imagej(file: Tiff, text: str) -> Layout:
     fields = _tiffclaims.imagej_fields(text)
     lead = tuple(_count(fields.get(key, "1")) for key in ("frames", "slices", "channels"))
-    images = _count(fields.get("images", "1"))
+    images = _count(fields["images"]) if "images" in fields else len(_stack(file.pages))
     named = math.prod(lead) == images
     stack = _virtual(file, images)
     claims = _tiffclaims.imagej(stack[0].ifd, fields, planes=named and lead[1] > 1)
     found = _build("ImageJ TIFF", "TZC" if named else "C", lead if named else (images,), stack, (), claims)
     notes = () if named else (f"{images} images are not {lead} frames, slices and channels: taken as channels",)
-    return replace(found, warnings=notes)
+    return replace(found, warnings=(*notes, *_left_out(file, images)))
 
 
 def _count(text: str) -> int:

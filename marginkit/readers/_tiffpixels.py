@@ -1,7 +1,7 @@
 """Pixels of one page of a TIFF file, segment by segment, only those that are asked for.
 
-The surprising thing: a decoder that runs out of data does not always say so. LZW and PackBits return less, JPEG fills
-up with grey, a tile that was never written comes out black. Here each segment must be there and must be whole.
+The surprising thing: a tile that was never written reads as black in most libraries, without a word. Here the table of
+segments is counted against the header before anything is decoded.
 """
 
 from __future__ import annotations
@@ -12,26 +12,25 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import FileError, MarginError, PixelError, SizeError
 
+from . import _tiffdecode
 from ._ifd import Ifd
+from ._tiffdecode import BITS, COMPRESSION, PHOTOMETRIC, PREDICTOR, Decoder
 
 MAX_SEGMENT_BYTES = 1 << 30
 BAND_BYTES = 4 << 20
-BYTE_CODECS = {5: "LZW", 8: "Deflate", 32946: "Deflate", 32773: "PackBits", 50000: "Zstd", 34925: "LZMA"}
-JPEG = (6, 7)
 REFUSED = {5: "CMYK", 8: "CIELab", 9: "ICCLab", 10: "ITULab", 32803: "a colour filter array", 32844: "LogL"}
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILLORDER = 256, 257, 258, 259, 262, 266
-STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PREDICTOR, PALETTE = 273, 277, 278, 279, 284, 317, 320
-TILE_WIDTH, TILE_LENGTH, TILES, TILE_BYTES, EXTRA, FORMAT, DEPTH = 322, 323, 324, 325, 338, 339, 32997
+WIDTH, HEIGHT = 256, 257
+STRIPS, SAMPLES, ROWS, STRIP_BYTES, PLANAR, PALETTE = 273, 277, 278, 279, 284, 320
+TILE_WIDTH, TILE_LENGTH, TILES, TILE_BYTES, EXTRA, FORMAT = 322, 323, 324, 325, 338, 339
 
 _seeking = Lock()
-Decoder = Callable[[bytes, int, int], NDArray[Any]]  # (data, index, rows) -> (rows, columns, samples)
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def page(ifd: Ifd, decoder: Callable[[Ifd], Any], sparse: bool = False) -> Page:
     missing = _missing(ifd, offsets, counts, sparse)
     whole = Page(
         name, height, width, samples, dtype, rows, columns, tiled, planar, _photometric(ifd, dtype), compression,
-        offsets, counts, _decoder(ifd, decoder, dtype, columns, inner), missing,
+        offsets, counts, _tiffdecode.choose(ifd, decoder, dtype, columns, inner), missing,
     )  # fmt: skip
     return _bands(whole, ifd)
 
@@ -172,89 +171,11 @@ def _bands(whole: Page, ifd: Ifd) -> Page:
     return replace(whole, rows=rows, offsets=offsets, counts=counts)
 
 
-def _decoder(ifd: Ifd, decoder: Callable[[Ifd], Any], dtype: np.dtype[Any], columns: int, samples: int) -> Decoder:
-    """How a segment of this page is decoded."""
-    bits, compression = ifd.integer(BITS, 1), ifd.integer(COMPRESSION, 1)
-    regular = bits in (8, 16, 32, 64) and ifd.integer(PREDICTOR, 1) in (1, 2) and ifd.integer(FILLORDER, 1) == 1
-    line = math.ceil(columns * samples * bits / 8)
-    if regular and (compression == 1 or compression in BYTE_CODECS):
-        return _Plain(ifd.file.order, dtype, compression, ifd.integer(PREDICTOR, 1), columns, samples)
-    tables = ifd.values(347).tobytes() if compression in JPEG else None
-    return _Other(decoder(ifd).decode, compression, line, columns, tables or None)
-
-
-def _expand(data: bytes, compression: int, size: int) -> bytes:
-    """The decompressed bytes, never more than ``size``; ValueError where there are fewer."""
-    from tifffile import TIFF
-
-    raw = data[:size] if compression == 1 else TIFF.DECOMPRESSORS[compression](data, out=size)
-    if len(raw) < size:
-        raise ValueError(f"it holds {len(raw)} of {size} bytes")
-    return bytes(raw) if not isinstance(raw, bytes) else raw
-
-
-@dataclass(frozen=True)
-class _Plain:
-    """Whole-byte samples, uncompressed or packed by a byte codec."""
-
-    order: Literal["<", ">"]
-    dtype: np.dtype[Any]
-    compression: int
-    predictor: int
-    columns: int
-    samples: int
-
-    def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
-        size = rows * self.columns * self.samples * self.dtype.itemsize
-        stored = np.frombuffer(_expand(data, self.compression, size), self.dtype.newbyteorder(self.order))
-        array = stored.astype(self.dtype, copy=False).reshape(rows, self.columns, self.samples)
-        if self.predictor == 2:
-            import imagecodecs
-
-            array = imagecodecs.delta_decode(array.copy(), axis=-2)
-        return np.asarray(array)
-
-
-@dataclass(frozen=True)
-class _Other:
-    """Everything else, by tifffile's decoder, after a look at whether the data are whole."""
-
-    decoder: Callable[..., Any]
-    compression: int
-    line: int
-    columns: int
-    tables: bytes | None
-
-    def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
-        if self.compression == 1 or self.compression in BYTE_CODECS:
-            _expand(data, self.compression, rows * self.line)
-        if self.compression in JPEG:
-            whole_jpeg(data, rows, self.columns)
-            array, _, _ = self.decoder(data, index, jpegtables=self.tables)
-        else:
-            array, _, _ = self.decoder(data, index)
-        plane: NDArray[Any] = np.asarray(array)[0]
-        return plane
-
-
-def whole_jpeg(data: bytes, rows: int, columns: int) -> None:
-    """Nothing; ValueError where a JPEG stream ends early or is larger than its tile."""
-    if b"\xff\xd9" not in data[-32:]:
-        raise ValueError("the JPEG data end early")
-    at = 2
-    while at + 9 < len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker in (0xC0, 0xC1, 0xC2):
-            height, width = int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
-            if height > rows + 16 or width > columns + 16:
-                raise ValueError(f"the JPEG is {width} x {height}, the tile {columns} x {rows}")
-            return
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
-
-
 def read(path: str, item: Page, rows: range, columns: range, fill: float) -> NDArray[Any]:
     """(len(rows), len(columns), samples) pixels of a window of one page; ``fill`` where nothing was scanned."""
-    out = np.full((len(rows), len(columns), item.samples), fill, item.dtype)
+    shape = (len(rows), len(columns), item.samples)
+    # every pixel is written below unless a segment is missing
+    out = np.full(shape, fill, item.dtype) if item.missing else np.empty(shape, item.dtype)
     if not out.size:
         return out
     wanted = list(_segments(item, rows, columns))
@@ -304,6 +225,8 @@ def _place(
         if len(data) < count:
             raise ValueError(f"{len(data)} of {count} bytes are there")
         array = item.decode(data, index, height)
+        if array.shape[0] < min(height, item.height - top) or array.shape[1] < min(item.columns, item.width - left):
+            raise ValueError(f"it holds {array.shape[1]} x {array.shape[0]} pixels")
     except MarginError:
         raise
     except Exception as error:

@@ -84,7 +84,7 @@ class Source:
         except MarginError:
             raise
         except Exception as error:
-            cause = f"level {self.dataset!r}: {error}"
+            cause = files.without_folders(f"level {self.dataset!r}: {error}", self.path)
             raise FileError("E-FILE-05", "part of the image is broken", cause=cause, file=self.name) from error
         return array.astype(array.dtype.newbyteorder("="), copy=False)
 

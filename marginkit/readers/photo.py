@@ -6,6 +6,7 @@ they can be refused by name, and are never taken without the user's word.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -52,18 +53,30 @@ def _picture(path: str, mask: bool) -> Picture:
     if head.height * head.width * head.samples * head.dtype.itemsize > MAX_PIXEL_BYTES:
         cause = f"{head.width} x {head.height} pixels, limit {MAX_PIXEL_BYTES} bytes"
         raise SizeError("E-SIZE-01", "image larger than the memory limit", cause=cause, file=name)
-
-    def level(slices: tuple[slice, ...]) -> NDArray[Any]:
-        wanted = ranges(slices, shape)
-        files.still(path, before)
-        return _pixels(path, before, mask)[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
-
+    level = Level(shape, (1.0, 1.0), Source(path, before, shape, mask))
     flags = ("orientation_applied",) if head.orientation > 1 else ()
     notes = (*head.warnings, *(("transparent pixels count as not scanned",) if head.alpha and not mask else ()))
     return Picture(
-        name, head.format, "YXS" if colour else "YX", shape, head.dtype, (Level(shape, (1.0, 1.0), level),), "photo",
+        name, head.format, "YXS" if colour else "YX", shape, head.dtype, (level,), "photo",
         claims=tuple(_orient.turned(claim, head.orientation) for claim in head.claims), flags=flags, warnings=notes,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """The pixels of a photograph; called with slices it gives a region, after decoding the whole once."""
+
+    path: str
+    before: files.Stamp
+    shape: tuple[int, ...]
+    mask: bool
+
+    def __call__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
+        """The pixels of a region."""
+        wanted = ranges(slices, self.shape)
+        files.still(self.path, self.before)
+        whole = _pixels(self.path, self.before, self.mask)
+        return whole[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
 
 
 def _header(data: bytes, name: str) -> Header:

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from marginkit import files
 from marginkit.records import Claim, Picture
 
 from . import _openslide, tiff
 
 NAME = "slide"
 INDEXES = (".mrxs", ".vms", ".vmu")
-SUFFIXES = (".svs", ".ndpi", ".scn", ".bif", *INDEXES)
+OWN_TIFF = (".ndpi",)  # offsets beyond 4 GB in a way of its own
+CZI = b"ZISRAWFILE"
+SUFFIXES = (".svs", ".scn", ".bif", ".czi", *OWN_TIFF, *INDEXES)
 
 
 def claims(head: bytes, name: str) -> int:
     """1 for a TIFF, where the suffix decides; 2 for the index file of a slide in parts."""
-    if name.lower().endswith(INDEXES):
+    if name.lower().endswith(INDEXES) or head.startswith(CZI):
         return 2
     return tiff.claims(head, name)
 
 
 def read(path: str) -> Picture:
     """The slide."""
-    if path.lower().endswith(INDEXES):
+    if path.lower().endswith((*INDEXES, *OWN_TIFF)) or files.head(path).startswith(CZI):
         return _openslide.read(path)
     picture = tiff.read(path)
     if picture.format != "Aperio SVS":

@@ -6,7 +6,7 @@ what was scanned come from the tags themselves.
 
 from __future__ import annotations
 
-import struct
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,15 +21,16 @@ from marginkit.records import Level, Picture
 
 from . import _colour, _ifd, _openslide, _orient, _tiffpixels
 from ._ifd import Ifd
-from ._tifflayout import Layout, Plane, layout
+from ._tifflayout import Layout, layout
 from ._tiffpixels import EXTRA, PALETTE, Page
 from ._window import ranges
 
 NAME = "tiff"
 GENERAL = True
-SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".qptiff", ".lsm")
+SUFFIXES = (".tif", ".tiff", ".btf", ".tf8", ".qptiff")
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 274
+_QUIET = logging.NullHandler()  # our own errors say what is wrong
 MIN_IS_WHITE, RGB, PALETTE_COLOUR, YCBCR = 0, 2, 3, 6
 JPEG_LIKE = (6, 7, 33003, 33004, 33005, 34712, 50001, 50002)
 
@@ -54,6 +55,7 @@ def _open(path: str, indices: bool) -> Picture:
 
     before = files.stamp(path)
     name = Path(path).name
+    logging.getLogger("tifffile").addHandler(_QUIET)
     try:
         with files.open_regular(path) as stream:
             file = _ifd.walk(stream, name)
@@ -67,12 +69,14 @@ def _open(path: str, indices: bool) -> Picture:
                     library.filehandle.seek(ifd.offset)
                     return tifffile.TiffPage(library, index=0)
 
-                sources = [_source(path, before, level, found, decoder, indices) for level in found.levels]
+                sources = [_source(path, before, n, found, decoder, indices) for n in range(len(found.levels))]
         return _picture(name, found, sources)
     except MarginError:
         raise
-    except (tifffile.TiffFileError, ValueError, KeyError, IndexError, struct.error, OSError) as error:
-        raise FileError("E-FILE-06", "the TIFF is broken", cause=str(error), file=name) from error
+    except Exception as error:  # the decoder library meets tags that it does not expect
+        raise FileError(
+            "E-FILE-06", "the TIFF is broken", cause=files.without_folders(str(error), path), file=name
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Source:
 
     path: str
     before: files.Stamp
+    number: int
     axes: str
     shape: tuple[int, ...]
     lead: tuple[int, ...]
@@ -102,6 +107,10 @@ class Source:
         """Native type of the pixels."""
         return self.pages[0].dtype if self.palette is None else np.dtype(np.uint8)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Decoders do not travel between processes: the level is opened again where it is read."""
+        return Again, (self.path, self.before, self.number, self.mask)
+
     def __call__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
         """The pixels of a region, native byte order."""
         wanted = ranges(slices, self.shape)
@@ -113,7 +122,10 @@ class Source:
             self._plane(int(np.ravel_multi_index(at, self.lead)) if at else 0, rows, columns) for at in _product(lead)
         ]
         files.still(self.path, self.before)
-        array = np.stack(out).reshape(*map(len, lead), *out[0].shape)
+        if not out:
+            return np.empty([len(r) for r in wanted], self.dtype)
+        # a single plane is not copied: fresh memory costs more than decoding
+        array = (out[0] if len(out) == 1 else np.stack(out)).reshape(*map(len, lead), *out[0].shape)
         return array[..., rest[0].start : rest[0].stop : rest[0].step] if self.colour else self._channels(array, rest)
 
     def _channels(self, array: NDArray[Any], rest: list[range]) -> NDArray[Any]:
@@ -141,6 +153,21 @@ class Source:
         return array[..., :3] if self.colour else array
 
 
+@dataclass(frozen=True)
+class Again:
+    """A level that came from another process; called with slices it opens the file and reads."""
+
+    path: str
+    before: files.Stamp
+    number: int
+    mask: bool
+
+    def __call__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
+        """The pixels of a region."""
+        files.still(self.path, self.before)
+        return _open(self.path, self.mask).levels[self.number].read(slices)
+
+
 def _product(lead: list[range]) -> list[tuple[int, ...]]:
     """Every index of the leading axes, last one fastest."""
     found: list[tuple[int, ...]] = [()]
@@ -157,12 +184,13 @@ def _end(values: range) -> int:
 def _source(
     path: str,
     before: files.Stamp,
-    planes: tuple[Plane, ...],
+    number: int,
     found: Layout,
     decoder: Callable[[Ifd], Any],
     indices: bool,
 ) -> Source:
     """The source of one level."""
+    planes = found.levels[number]
     first = planes[0].ifd
     pages = tuple(_shifted(_tiffpixels.page(p.ifd, decoder, found.sparse), p.shift, first) for p in planes)
     page = pages[0]
@@ -183,7 +211,7 @@ def _source(
     shape = (*found.lead, *([page.samples] if inner else []), *seen, *([3] if colour else []))
     extra = first.values(EXTRA)
     alpha = int(extra[0]) if colour and extra.size and page.samples > 3 and int(extra[0]) in (1, 2) else 0
-    return Source(path, before, axes, shape, found.lead, pages, orientation, colour, alpha, indices, palette)
+    return Source(path, before, number, axes, shape, found.lead, pages, orientation, colour, alpha, indices, palette)
 
 
 def _shifted(page: Page, shift: int, ifd: Ifd) -> Page:
@@ -207,11 +235,7 @@ def _palette(ifd: Ifd, page: Page) -> NDArray[np.uint8]:
 def _picture(name: str, found: Layout, sources: list[Source]) -> Picture:
     first = sources[0]
     y, x = first.axes.index("Y"), first.axes.index("X")
-    levels = tuple(
-        Level(s.shape, (first.shape[y] / s.shape[y], first.shape[x] / s.shape[x]), s)
-        for s in sources
-        if s.axes == first.axes
-    )
+    levels = tuple(Level(s.shape, (first.shape[y] / s.shape[y], first.shape[x] / s.shape[x]), s) for s in sources)
     missing = sum(page.missing for page in first.pages)
     notes = list(found.warnings)
     if missing:

@@ -21,7 +21,8 @@ _NEAR_TO_FAR = np.array(
     np.float64,
 )
 TUMOR = (213, 94, 0)  # vermillion (Okabe and Ito)
-SIGNAL = (0, 158, 115)  # bluish green (Okabe and Ito)
+SIGNAL = (222, 60, 160)  # magenta: in neither the edge colours nor the grey of fluorescence
+BARRIER = (86, 180, 233)  # sky blue (Okabe and Ito)
 OTHER_EDGE = (110, 110, 110)
 INK = (20, 20, 20)
 PAPER = (255, 255, 255)

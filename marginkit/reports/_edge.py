@@ -16,7 +16,7 @@ from marginkit.records import Floats, Measured
 from marginkit.reports._frame import frame, pixel_corners
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from marginkit.reports._frame import Shape
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,30 @@ class Steps:
     cut: NDArray[np.bool_]
     ring: NDArray[np.int64]
 
+    def within(self, low: tuple[float, float], high: tuple[float, float]) -> Steps:
+        """The steps that lie in a rectangle of level 0, or reach into it."""
+        near = ((self.ends.max(1) >= low) & (self.ends.min(1) <= high)).all(1)
+        return self.take(near)
 
-def steps(case: Measured, outline: MultiPolygon, axis: int | None = None, index: int = 0) -> Steps:
+    def take(self, chosen: NDArray[np.bool_]) -> Steps:
+        """Some of the steps."""
+        return Steps(self.ends[chosen], self.distance_mm[chosen], self.cut[chosen], self.ring[chosen])
+
+    @property
+    def breaks(self) -> NDArray[np.bool_]:
+        """(n,) True where a step does not go on from the one before it."""
+        follows = (self.ends[1:, 0] == self.ends[:-1, 1]).all(1) & (self.ring[1:] == self.ring[:-1])
+        return np.concatenate([[True], ~follows]) if len(self.ends) else np.zeros(0, bool)
+
+    def runs(self) -> list[Floats]:
+        """Steps that follow one another as lines, (row, column)."""
+        if not len(self.ends):
+            return []
+        parts = np.split(self.ends, np.flatnonzero(self.breaks)[1:])
+        return [np.vstack([part[:, 0], part[-1:, 1]]) for part in parts]
+
+
+def steps(case: Measured, outline: Shape, axis: int | None = None, index: int = 0) -> Steps:
     """The steps of a specimen's outline; of a volume, in its plane ``index`` (level 0) across ``axis``."""
     ends, ring = _walked(outline, _step_px(case, axis))
     points, distance_mm, size = _bits(case, axis, index)
@@ -80,15 +102,14 @@ def _bits(case: Measured, axis: int | None, index: int) -> tuple[Floats, Floats,
 
 def _slack_mm(case: Measured, size: Floats) -> float:
     """How far a bit's point may lie beside its step: not at all where both are faces of pixels."""
-    region = case.regions.get("specimen")
-    if region is not None and region.kind == "mask" and "contour" not in case.result.boundary:
+    if case.result.boundary.split("/")[-1] == "pixels":
         return 0.0
     longest = float(size.max(initial=0.0)) if case.result.ndim == 2 else 0.0
     return max(1.5 * max(case.result.spacing_mm), longest)
 
 
 def _own_bit(ends_mm: Floats, points_mm: Floats, distance_mm: Floats, slack_mm: float) -> NDArray[np.int64]:
-    """For each step the bit whose point lies on it, ``len(points_mm)`` where there is none.
+    """For each step the bit whose point lies on it, else one at most ``slack_mm`` away; ``len(points_mm)`` for none.
 
     Of bits with points on one face its own is the nearest to the tumor: the others only share its corners.
     """
@@ -97,13 +118,17 @@ def _own_bit(ends_mm: Floats, points_mm: Floats, distance_mm: Floats, slack_mm: 
     nothing = len(points_mm)
     if not nothing or not len(ends_mm):
         return np.full(len(ends_mm), nothing)
-    half = np.linalg.norm(ends_mm[:, 1] - ends_mm[:, 0], axis=1) / 2
-    reach = half * (1 + 1e-6) + slack_mm
-    count = range(1, 2 if slack_mm else 9)
-    away, owner = cKDTree(points_mm).query(ends_mm.mean(axis=1), count, distance_upper_bound=reach.max() * 1.001)
+    tree, middle = cKDTree(points_mm), ends_mm.mean(axis=1)
+    reach = np.linalg.norm(ends_mm[:, 1] - ends_mm[:, 0], axis=1) / 2 * (1 + 1e-6)
+    away, owner = tree.query(middle, range(1, 9), distance_upper_bound=reach.max() * 1.001)
     distance = np.where(away <= reach[:, None], np.append(distance_mm, np.inf)[owner], np.inf)
     best = np.take_along_axis(owner, distance.argmin(1)[:, None], 1)[:, 0]
-    return np.where(np.isfinite(distance.min(1)), best, nothing).astype(np.int64)
+    found = np.where(np.isfinite(distance.min(1)), best, nothing)
+    lost = found == nothing
+    if slack_mm and lost.any():
+        away, owner = tree.query(middle[lost], distance_upper_bound=reach.max() + slack_mm)
+        found[lost] = np.where(away <= reach[lost] + slack_mm, owner, nothing)
+    return found.astype(np.int64)
 
 
 def _within(

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from marginkit.records import ClosestPair, Floats, Measured, Region
-from marginkit.reports import _rings
+from marginkit.reports import _outlines
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from shapely.geometry import MultiLineString, MultiPolygon
+
+    Shape: TypeAlias = MultiPolygon | MultiLineString
 
 
 @dataclass(frozen=True)
@@ -64,10 +66,11 @@ def pixel_corners(region: Region, case: Measured) -> tuple[Floats, Floats]:
     return scale * where.zoom, shift * where.zoom
 
 
-def area(region: Region, case: Measured, axis: int | None = None, index: int = 0) -> MultiPolygon | None:
+def area(region: Region, case: Measured, axis: int | None = None, index: int = 0) -> Shape | None:
     """The outline of a region, (x, y) on level-0 pixel corners; of a volume, that of one plane across ``axis``.
 
-    ``index`` : of the plane, in level 0. None where the region does not reach the plane or is empty there.
+    ``index`` : of the plane, in level 0. A drawn line is its own outline. None where the region does not reach
+    the plane or is empty there.
     """
     import shapely
 
@@ -75,12 +78,27 @@ def area(region: Region, case: Measured, axis: int | None = None, index: int = 0
     flat: Region | None = region
     if axis is not None:
         own = int(np.floor((index + 0.5 - shift[axis]) / scale[axis]))
-        flat = _rings.plane(region, axis, own)
+        flat = _outlines.plane(region, axis, own)
         scale, shift = np.delete(scale, axis), np.delete(shift, axis)
     if flat is None:
         return None
-    found = shapely.transform(_rings.outline(flat.data), lambda xy: xy * scale[::-1] + shift[::-1])
+    found = shapely.transform(_outlines.outline(flat.data), lambda xy: xy * scale[::-1] + shift[::-1])
     return None if found.is_empty else found
+
+
+def areas(case: Measured, axis: int | None = None, index: int = 0) -> dict[str, Shape]:
+    """The outlines of all regions as they were measured, by name; those that are not on the plane are left out."""
+    read = case.result.boundary.split("/")
+    boundary = {"tumor": read[0], "signal": read[0], "specimen": read[-1]}
+    regions = {name: _outlines.as_measured(one, boundary.get(name, "")) for name, one in case.regions.items()}
+    found = {name: area(region, case, axis, index) for name, region in regions.items()}
+    return {name: shape for name, shape in found.items() if shape is not None}
+
+
+def barriers(case: Measured) -> dict[str, Region]:
+    """The regions that are barriers, by type: those that the result names, and those that call themselves so."""
+    types = {barrier.type for barrier in case.result.barriers}
+    return {name: region for name, region in case.regions.items() if name in types or name.startswith("barrier")}
 
 
 def plane_of(case: Measured, pair: ClosestPair, axis: int) -> int:

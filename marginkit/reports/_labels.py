@@ -17,19 +17,20 @@ from marginkit.reports._strokes import Pixels, lines, text_size, wash, write
 
 AROUND = 16
 GAP = 4
+PRECIOUS = 20  # times worse to cover than a line
 
 
 class Labels:
     """The labels of one panel, placed one after the other."""
 
-    def __init__(self, canvas: Pixels, busy: NDArray[np.bool_]) -> None:
+    def __init__(self, canvas: Pixels, drawn: NDArray[np.bool_]) -> None:
         self.canvas = canvas
-        self.busy = busy.copy()
+        self.busy = drawn.astype(np.int32)
 
     def reserve(self, low: tuple[float, float], high: tuple[float, float]) -> None:
         """Keep labels away from a box, (x, y)."""
         x0, y0, x1, y1 = (max(0, round(v)) for v in (*low, *high))
-        self.busy[y0:y1, x0:x1] = True
+        self.busy[y0:y1, x0:x1] = PRECIOUS
 
     def place(self, words: str, anchor: Floats, size: int, weight: int = 400) -> None:
         """Write words near a point (x, y), with a thin line to it where they are not beside it."""
@@ -60,7 +61,7 @@ class Labels:
         x1, y1 = x0 + box[0], y0 + box[1]
         covered = int(table[y1, x1] - table[y0, x1] - table[y1, x0] + table[y0, x0])
         away = float(np.linalg.norm(np.clip(anchor, corner, (x1, y1)) - anchor))
-        return (covered / (box[0] * box[1]) * 400 + away, y0, x0)
+        return (covered / (box[0] * box[1]) * 1200 + away, y0, x0)
 
 
 def _around(anchor: Floats, box: tuple[int, int], room: tuple[int, int]) -> list[tuple[float, float]]:

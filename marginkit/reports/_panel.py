@@ -6,32 +6,32 @@ The surprising thing: what is *not* measured is drawn too, dashed and grey; a re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from marginkit.records import ClosestPair, Floats, Margin, Measured
-from marginkit.reports import _colours, _strokes
+from marginkit.reports import _colours, _edgelines, _strokes
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, frame
+from marginkit.reports._frame import areas, barriers, frame
 from marginkit.reports._ground import Ground
 from marginkit.reports._labels import Labels
 from marginkit.reports._strokes import Colour, Pixels
-from marginkit.reports._view import View
-from marginkit.reports._wording import shown
+from marginkit.reports._view import RIM_PX, View
+from marginkit.wording import shown
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from marginkit.reports._frame import Shape
 
-EDGE_WIDTH = 6
-BINS = 64
+KEPT_PX = 16  # around the ends of a pair: no label covers them
 
 
 @dataclass(frozen=True)
 class Plane:
     """What is drawn of one plane, in level-0 corners: the same for every window onto it."""
 
-    tumor: MultiPolygon | None
+    tumor: Shape | None
+    barriers: tuple[Shape, ...]
     walked: Steps | None
     far_mm: float
     signal: bool
@@ -39,99 +39,70 @@ class Plane:
 
 def plane(case: Measured, across: int | None, index: int, far_mm: float) -> Plane:
     """The outlines of a plane of a case."""
-    outlines = {name: area(region, case, across, index) for name, region in case.regions.items()}
+    outlines = areas(case, across, index)
     specimen = outlines.get("specimen")
     walked = None if specimen is None else steps(case, specimen, across, index)
     signal = case.result.region == "signal"
-    return Plane(outlines.get("signal" if signal and "signal" in outlines else "tumor"), walked, far_mm, signal)
+    tumor = outlines.get("signal" if signal and "signal" in outlines else "tumor")
+    walls = tuple(outlines[name] for name in barriers(case) if name in outlines)
+    return Plane(tumor, walls, walked, far_mm, signal)
 
 
-def draw(case: Measured, ground: Ground, drawn: Plane, view: View, *, labels: bool, scale_bar: bool) -> Pixels:
-    """(h, w, 3) uint8 RGB of a view."""
-    canvas = ground.read(view)
-    bare = canvas.copy()
-    _tumor(canvas, drawn, view)
-    if drawn.walked is not None:
-        _other_edge(canvas, drawn.walked, view)
-        _cut_edge(canvas, drawn, view)
-    elif view.across is None:
-        _loose_bits(canvas, case, drawn, view)
-    for margin in reversed(_distinct(case)):
-        _pair(canvas, case, margin, view)
-    placed = Labels(canvas, (canvas != bare).any(axis=2))
-    if scale_bar:
+def draw(case: Measured, ground: Ground, drawn: Plane, view: View, words: bool, marked: View | None = None) -> Pixels:
+    """(h, w, 3) uint8 RGB of a view, with labels and scale bar where ``words``; ``marked`` gets a thin frame."""
+    canvas, busy = _drawn(case, ground, drawn, view)
+    if marked is not None:
+        _mark(canvas, view, marked)
+        _mark(busy, view, marked)
+    if words:
+        placed = _labels(case, canvas, busy, view)
         _scale_bar(canvas, placed, view)
-    if labels:
         _words(case, placed, view)
     return canvas
 
 
-def _runs(walked: Steps, chosen: Any) -> list[Floats]:
-    """Steps that follow one another as lines, (row, column)."""
-    ends, ring = walked.ends[chosen], walked.ring[chosen]
-    if not len(ends):
-        return []
-    follows = (ends[1:, 0] == ends[:-1, 1]).all(1) & (ring[1:] == ring[:-1])
-    return [np.vstack([run[:, 0], run[-1:, 1]]) for run in np.split(ends, np.flatnonzero(~follows) + 1)]
+def enlarge(case: Measured, ground: Ground, drawn: Plane, view: View) -> Pixels:
+    """(h, w, 3) uint8 RGB of a close-up: a scale bar, no labels."""
+    canvas, busy = _drawn(case, ground, drawn, view)
+    _scale_bar(canvas, _labels(case, canvas, busy, view), view)
+    return canvas
 
 
-def _tumor(canvas: Pixels, drawn: Plane, view: View) -> None:
-    if drawn.tumor is None:
-        return
+def _drawn(case: Measured, ground: Ground, drawn: Plane, view: View) -> tuple[Pixels, Pixels]:
+    """The picture with its lines, and an image that is not black where a line is."""
+    canvas = ground.read(view)
+    bare = canvas.copy()
+    for wall in drawn.barriers:
+        _outline(canvas, wall, view, _colours.BARRIER)
+    if drawn.tumor is not None:
+        _outline(canvas, drawn.tumor, view, _colours.SIGNAL if drawn.signal else _colours.TUMOR)
+    if drawn.walked is not None:
+        near = drawn.walked.within(view.low, view.high)
+        _edgelines.other(canvas, near, view)
+        _edgelines.cut(canvas, near, drawn.far_mm, view)
+    elif view.across is None:
+        _edgelines.points(canvas, case, drawn.far_mm, view)
+    for margin in reversed(_distinct(case)):
+        _pair(canvas, case, margin, view)
+    return canvas, canvas ^ bare
+
+
+def _labels(case: Measured, canvas: Pixels, busy: Pixels, view: View) -> Labels:
+    placed = Labels(canvas, np.asarray(busy.any(axis=2)))
+    for margin in _distinct(case):
+        for x, y in _ends(case, margin, view):
+            placed.reserve((x - KEPT_PX, y - KEPT_PX), (x + KEPT_PX, y + KEPT_PX))
+    return placed
+
+
+def _outline(canvas: Pixels, shape: Shape, view: View, colour: Colour) -> None:
+    """The rings of an area, or lines."""
     import shapely
 
-    colour = _colours.SIGNAL if drawn.signal else _colours.TUMOR
-    rings = [ring for part in drawn.tumor.geoms for ring in (part.exterior, *part.interiors)]
-    runs = [view.px(shapely.get_coordinates(ring)[:, ::-1]) for ring in rings]
+    flat = shape if shape.geom_type == "MultiLineString" else shapely.boundary(shape)
+    runs = [view.px(shapely.get_coordinates(line)[:, ::-1]) for line in shapely.get_parts(flat)]
     _strokes.lines(canvas, runs, _colours.PAPER, 5)
     _strokes.lines(canvas, runs, colour, 3)
-
-
-def _other_edge(canvas: Pixels, walked: Steps, view: View) -> None:
-    dashes = [dash for run in _runs(walked, ~walked.cut) for dash in _strokes.dashes(view.px(run), 12, 9)]
-    _strokes.lines(canvas, dashes, _colours.PAPER, 5)
-    _strokes.lines(canvas, dashes, _colours.OTHER_EDGE, 3)
-
-
-def _cut_edge(canvas: Pixels, drawn: Plane, view: View) -> None:
-    """The cut edge, coloured; steps smaller than a drawn pixel are taken together, the nearest speaks for all."""
-    assert drawn.walked is not None
-    walked = drawn.walked
-    chosen = np.flatnonzero(walked.cut)
-    _strokes.lines(canvas, [view.px(run) for run in _runs(walked, walked.cut)], _colours.INK, EDGE_WIDTH + 3)
-    if not len(chosen):
-        return
-    ends, ring, distance_mm = walked.ends[chosen], walked.ring[chosen], walked.distance_mm[chosen]
-    follows = (ends[1:, 0] == ends[:-1, 1]).all(1) & (ring[1:] == ring[:-1])
-    run = np.concatenate([[0], np.cumsum(~follows)])
-    length = np.linalg.norm((ends[:, 1] - ends[:, 0]) * view.zoom, axis=1)
-    far = np.floor(np.cumsum(length) / 3)
-    starts = np.flatnonzero(np.concatenate([[True], (np.diff(run) != 0) | (np.diff(far) != 0)]))
-    nearest = np.minimum.reduceat(distance_mm, starts)
-    bins = np.floor(np.clip(nearest / drawn.far_mm, 0, 1) * (BINS - 1)).astype(int)
-    stops = np.append(starts[1:], len(ends))
-    pieces: dict[int, list[Floats]] = {}
-    for start, stop, colour in zip(starts.tolist(), stops.tolist(), bins.tolist()):
-        points = np.vstack([ends[start:stop, 0], ends[stop - 1 : stop, 1]])
-        pieces.setdefault(colour, []).append(view.px(points))
-    for colour in sorted(pieces, reverse=True):
-        _strokes.lines(canvas, pieces[colour], _rgb(colour / (BINS - 1)), EDGE_WIDTH)
-
-
-def _loose_bits(canvas: Pixels, case: Measured, drawn: Plane, view: View) -> None:
-    """The points of the profile, where no outline of the specimen is at hand."""
-    profile = case.result.profile
-    points = view.px(frame(case).corners(profile.edge_px))
-    order = np.argsort(-profile.distance_mm)
-    for radius, casing in ((EDGE_WIDTH / 2 + 1.5, True), (EDGE_WIDTH / 2, False)):
-        for k in order.tolist():
-            colour = _colours.INK if casing else _rgb(profile.distance_mm[k] / drawn.far_mm)
-            _strokes.dot(canvas, points[k], radius, colour)
-
-
-def _rgb(share: float) -> Colour:
-    r, g, b = (round(float(c)) for c in _colours.of_distance(np.array(share), 1.0))
-    return r, g, b
 
 
 def _distinct(case: Measured) -> list[Margin]:
@@ -175,6 +146,13 @@ def _pair(canvas: Pixels, case: Measured, margin: Margin, view: View) -> None:
             _strokes.dot(canvas, point, 2.5, _colours.PAPER)
 
 
+def _mark(canvas: Pixels, view: View, marked: View) -> None:
+    (r0, c0), (r1, c1) = marked.low, marked.high
+    box = view.px(np.array([[r0, c0], [r0, c1], [r1, c1], [r1, c0], [r0, c0]]))
+    _strokes.lines(canvas, [box], _colours.PAPER, 3)
+    _strokes.lines(canvas, [box], _colours.INK, 1)
+
+
 def _words(case: Measured, placed: Labels, view: View) -> None:
     """The value beside each pair, and the names of the margins that it belongs to."""
     for margin in _distinct(case):
@@ -195,7 +173,8 @@ def _scale_bar(canvas: Pixels, placed: Labels, view: View) -> None:
     box = (max(length_px, width) + 24, height + 22)
     if box[0] > cols or box[1] > rows:
         return
-    corners = [(x, y) for y in (rows - box[1], 0) for x in (0, cols - box[0])]
+    in_px = 2 * RIM_PX if min(rows - box[1], cols - box[0]) > 4 * RIM_PX else 0
+    corners = [(x, y) for y in (rows - box[1] - in_px, in_px) for x in (in_px, cols - box[0] - in_px)]
     x, y = min(corners, key=lambda c: placed.busy[int(c[1]) : int(c[1] + box[1]), int(c[0]) : int(c[0] + box[0])].sum())
     _strokes.wash(canvas, (x, y), (x + box[0], y + box[1]))
     left, base = x + (box[0] - length_px) / 2, y + box[1] - 10

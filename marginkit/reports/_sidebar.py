@@ -13,8 +13,10 @@ import numpy as np
 from marginkit import flags
 from marginkit.records import Margin, Measured
 from marginkit.reports import _colours, _strokes
+from marginkit.reports._edgelines import DASH_PX
+from marginkit.reports._frame import barriers
 from marginkit.reports._strokes import Colour, Pixels
-from marginkit.reports._wording import RESEARCH, interval, shown
+from marginkit.wording import RESEARCH, interval, shown
 
 WIDTH = 440
 PAD = 22
@@ -144,19 +146,17 @@ def _legend(bar: Sidebar, case: Measured, other_edge: bool) -> None:
     signal = case.result.region == "signal"
     if case.regions:
         _entry(bar, case.result.region, _colours.SIGNAL if signal else _colours.TUMOR, dashed=False)
+    for name in list(barriers(case))[:4]:
+        _entry(bar, name if name.startswith("barrier") else f"barrier: {name}", _colours.BARRIER, dashed=False)
     if other_edge:
-        _entry(
-            bar,
-            "outline that is not cut edge: frame, section, hole, piece without tumor",
-            _colours.OTHER_EDGE,
-            dashed=True,
-        )
+        words = f"outline that is not cut edge: frame, section, hole, piece without {case.result.region}"
+        _entry(bar, words, _colours.OTHER_EDGE, dashed=True)
 
 
 def _entry(bar: Sidebar, words: str, colour: Colour, *, dashed: bool) -> None:
     middle = bar.y + 13
     line = np.array([[PAD, middle], [PAD + 44, middle]], np.float64)
-    _strokes.lines(bar.canvas, _strokes.dashes(line, 12, 9) if dashed else [line], colour, 3)
+    _strokes.lines(bar.canvas, _strokes.dashes(line, *DASH_PX) if dashed else [line], colour, 3)
     for row in _strokes.wrapped(words, 18, ROOM - 56, 2):
         _strokes.write(bar.canvas, row, (PAD + 56, bar.y), 18)
         bar.y += 25

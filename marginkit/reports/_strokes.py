@@ -29,7 +29,7 @@ def lines(canvas: Pixels, runs: Sequence[Floats], colour: Colour, width: int) ->
     """Draw open lines, (x, y) each."""
     import cv2
 
-    whole = [fixed(run).reshape(-1, 1, 2) for run in runs if len(run) > 1]
+    whole = [fixed(thinned(run)).reshape(-1, 1, 2) for run in runs if len(run) > 1]
     if whole:
         cv2.polylines(canvas, whole, False, colour, width, cv2.LINE_AA, SHIFT)
 
@@ -42,19 +42,33 @@ def dot(canvas: Pixels, point: Floats, radius: float, colour: Colour, width: int
     cv2.circle(canvas, (x, y), int(radius * (1 << SHIFT)), colour, width, cv2.LINE_AA, SHIFT)
 
 
-def dashes(run: Floats, on: float, off: float) -> list[Floats]:
-    """A line cut into dashes by its arc length."""
+def thinned(run: Floats, least_px: float = 0.7) -> Floats:
+    """A line without the points that follow another within a part of a pixel."""
+    if len(run) < 16:  # nothing to gain
+        return run
+    place = np.floor(_arc(run) / least_px)
+    kept = np.concatenate([[True], np.diff(place) != 0])
+    kept[-1] = True
+    found: Floats = run[kept]
+    return found
+
+
+def _arc(run: Floats) -> Floats:
+    """Length of a line up to each of its points."""
     steps = np.linalg.norm(np.diff(run, axis=0), axis=1)
-    place = np.concatenate([[0.0], np.cumsum(steps)])
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def dashes(run: Floats, on: float, off: float) -> list[Floats]:
+    """A line cut into dashes by its length."""
+    place = _arc(run)
     if place[-1] <= on:
         return [run]
-    found = []
-    for start in np.arange(0.0, place[-1], on + off):
-        stop = min(start + on, place[-1])
-        inner = run[(place > start) & (place < stop)]
-        ends = [[np.interp(at, place, run[:, axis]) for axis in (0, 1)] for at in (start, stop)]
-        found.append(np.vstack([ends[:1], inner, ends[1:]]))
-    return found
+    starts = np.arange(0.0, place[-1], on + off)
+    stops = np.minimum(starts + on, place[-1])
+    heads, tails = (np.stack([np.interp(at, place, run[:, k]) for k in (0, 1)], axis=1) for at in (starts, stops))
+    first, last = np.searchsorted(place, starts, "right"), np.searchsorted(place, stops, "left")
+    return [np.vstack([heads[k : k + 1], run[first[k] : last[k]], tails[k : k + 1]]) for k in range(len(starts))]
 
 
 @cache

@@ -16,6 +16,8 @@ from marginkit.reports._frame import bounds, extent, frame
 
 LONGEST_PX = 1500
 SHORTEST_PX = 1000
+MONTAGE = 0.6  # of these sizes for the largest of three panels
+RIM_PX = 10  # of paper around, so that the picture's own border can be seen
 PAD = 0.07  # of the longer side, around the specimen
 
 
@@ -64,20 +66,24 @@ def main(case: Measured, across: int | None, index: int) -> View:
     """The whole picture, or the part of it that holds the specimen where that is much smaller."""
     low, high = _window(case)
     spacing = np.array(frame(case).spacing_mm)
-    if across is not None:
-        low, high, spacing = (np.delete(a, across) for a in (low, high, spacing))
-    sides_mm = (high - low) * spacing
-    native_px = sides_mm.max() / spacing.min()
-    zoom = LONGEST_PX / native_px if native_px > LONGEST_PX else math.ceil(SHORTEST_PX / native_px)
-    return View(across, index, _two(low), _two(high), float(spacing.min() / zoom), _two(spacing))
+    native_px = ((high - low) * spacing).max() / spacing.min()
+    size = 1.0 if across is None else MONTAGE
+    longest, shortest = LONGEST_PX * size, SHORTEST_PX * size
+    zoom = longest / native_px if native_px > longest else math.ceil(shortest / native_px)
+    return _rimmed(across, index, low, high, float(spacing.min() / zoom), spacing)
 
 
 def along(case: Measured, across: int, index: int, scale_of: View) -> View:
     """Another plane of the same volume at the scale of the first."""
     low, high = _window(case)
-    spacing = np.array(frame(case).spacing_mm)
-    low, high, spacing = (np.delete(a, across) for a in (low, high, spacing))
-    return View(across, index, _two(low), _two(high), scale_of.mm_per_px, _two(spacing))
+    return _rimmed(across, index, low, high, scale_of.mm_per_px, np.array(frame(case).spacing_mm))
+
+
+def _rimmed(across: int | None, index: int, low: Floats, high: Floats, mm_per_px: float, spacing: Floats) -> View:
+    if across is not None:
+        low, high, spacing = (np.delete(a, across) for a in (low, high, spacing))
+    rim = RIM_PX * mm_per_px / spacing
+    return View(across, index, _two(low - rim), _two(high + rim), mm_per_px, _two(spacing))
 
 
 def close_up(view: View, ends: Floats, side_px: int, least_px: float) -> View:

@@ -18,16 +18,16 @@ import numpy as np
 from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
 from marginkit.reports._edge import Steps, steps
-from marginkit.reports._frame import area, frame, plane_of
-from marginkit.reports._wording import shown
+from marginkit.reports._frame import areas, barriers, frame, plane_of
+from marginkit.wording import shown
 
 if TYPE_CHECKING:
-    from shapely.geometry import MultiPolygon
+    from marginkit.reports._frame import Shape
 
 NAME = "geojson"
 FILE = "margins.geojson"
 LINE = (0, 0, 0)
-SPECIMEN = (86, 180, 233)
+SPECIMEN = (230, 159, 0)
 DRAWN = {"tumor": ("Tumor", _colours.TUMOR), "signal": ("Signal", _colours.SIGNAL), "specimen": ("Specimen", SPECIMEN)}
 
 
@@ -42,10 +42,10 @@ def features(case: Measured) -> list[dict[str, Any]]:
     found = list(_pairs(case))
     for z in planes(case):
         axis = None if case.result.ndim == 2 else 0
-        outlines = {name: area(region, case, axis, z) for name, region in case.regions.items()}
-        found += [_outline(case, name, shape, z) for name, shape in outlines.items() if shape is not None]
-        if (specimen := outlines.get("specimen")) is not None:
-            found += list(_edges(case, specimen, axis, z))
+        outlines = areas(case, axis, z)
+        found += [_outline(case, name, shape, z) for name, shape in outlines.items()]
+        if "specimen" in outlines:
+            found += list(_edges(case, outlines["specimen"], axis, z))
     return found
 
 
@@ -96,17 +96,20 @@ def _numbers(margin: Margin, ends: Floats) -> dict[str, float | None]:
     return numbers
 
 
-def _outline(case: Measured, name: str, shape: MultiPolygon, z: int) -> dict[str, Any]:
-    kind, colour = DRAWN.get(name, (name, _colours.OTHER_EDGE))
+def _outline(case: Measured, name: str, shape: Shape, z: int) -> dict[str, Any]:
+    kind, colour = DRAWN.get(name, (name, _colours.BARRIER if name in barriers(case) else _colours.OTHER_EDGE))
+    if shape.geom_type == "MultiLineString":
+        drawn = {"type": "MultiLineString", "coordinates": [_xy(line.coords) for line in shape.geoms]}
+        return _feature(case, drawn, z, name=name, kind=kind, colour=colour, numbers={})
     mm2 = shape.area * math.prod(frame(case).spacing_mm[-2:])
     return _feature(case, _polygons(shape), z, name=name, kind=kind, colour=colour, numbers={"Area mm2": mm2})
 
 
-def _polygons(shape: MultiPolygon) -> dict[str, Any]:
+def _polygons(shape: Shape) -> dict[str, Any]:
     """The geometry; a single polygon as ``Polygon``."""
     import shapely
 
-    parts = shapely.orient_polygons(shape).geoms
+    parts: Any = shapely.orient_polygons(shape).geoms
     rings = [[_xy(ring.coords) for ring in (part.exterior, *part.interiors)] for part in parts]
     if len(rings) == 1:
         return {"type": "Polygon", "coordinates": rings[0]}
@@ -118,7 +121,7 @@ def _xy(coords: Any) -> list[list[float]]:
     return points
 
 
-def _edges(case: Measured, specimen: MultiPolygon, axis: int | None, z: int) -> Iterator[dict[str, Any]]:
+def _edges(case: Measured, specimen: Shape, axis: int | None, z: int) -> Iterator[dict[str, Any]]:
     """The cut edge by distance, and what is not cut edge."""
     walked = steps(case, specimen, axis, z)
     spacing = np.array(frame(case).spacing_mm[-2:])
@@ -126,8 +129,8 @@ def _edges(case: Measured, specimen: MultiPolygon, axis: int | None, z: int) -> 
     for low, high in itertools.pairwise(limits):
         chosen = walked.cut & (walked.distance_mm >= low) & (walked.distance_mm < high)
         colour = tuple(int(c) for c in _colours.of_distance(np.array(low), limits[-2] if len(limits) > 2 else 1.0))
-        yield from _edge(case, walked, chosen, f"Cut edge {_between(low, high)}", colour, z, spacing)
-    yield from _edge(case, walked, ~walked.cut, "Other edge", _colours.OTHER_EDGE, z, spacing)
+        yield from _edge(case, walked.take(chosen), f"Cut edge {_between(low, high)}", colour, z, spacing)
+    yield from _edge(case, walked.take(~walked.cut), "Other edge", _colours.OTHER_EDGE, z, spacing)
 
 
 def _between(low: float, high: float) -> str:
@@ -137,25 +140,16 @@ def _between(low: float, high: float) -> str:
 
 
 def _edge(
-    case: Measured, walked: Steps, chosen: Any, kind: str, colour: tuple[int, ...], z: int, spacing: Floats
+    case: Measured, chosen: Steps, kind: str, colour: tuple[int, ...], z: int, spacing: Floats
 ) -> Iterator[dict[str, Any]]:
-    if not chosen.any():
+    if not len(chosen.ends):
         return
-    ends = walked.ends[chosen]
-    length_mm = float(np.linalg.norm((ends[:, 1] - ends[:, 0]) * spacing, axis=1).sum())
+    length_mm = float(np.linalg.norm((chosen.ends[:, 1] - chosen.ends[:, 0]) * spacing, axis=1).sum())
     numbers: dict[str, float | None] = {"Length mm": length_mm}
-    if walked.cut[chosen].all():
-        numbers["Nearest tumor mm"] = float(walked.distance_mm[chosen].min())
-    lines = _joined(ends, walked.ring[chosen])
-    geometry = {"type": "MultiLineString", "coordinates": lines}
+    if chosen.cut.all():
+        numbers[f"Nearest {case.result.region} mm"] = float(chosen.distance_mm.min())
+    geometry = {"type": "MultiLineString", "coordinates": [_bent(run) for run in chosen.runs()]}
     yield _feature(case, geometry, z, name=kind.lower(), kind=kind, colour=colour, numbers=numbers)
-
-
-def _joined(ends: Floats, ring: Any) -> list[list[list[float]]]:
-    """Steps that follow one another as lines, (x, y)."""
-    follows = (ends[1:, 0] == ends[:-1, 1]).all(1) & (ring[1:] == ring[:-1])
-    breaks = np.flatnonzero(~follows) + 1
-    return [_bent(np.vstack([run[:, 0], run[-1:, 1]])) for run in np.split(ends, breaks)]
 
 
 def _bent(points: Floats) -> list[list[float]]:

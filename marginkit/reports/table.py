@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marginkit.errors import MarginError, plain
 from marginkit.records import Margin, Margins, Measured
-from marginkit.reports._wording import interval, shown
+from marginkit.wording import interval, shown
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,0 +1,5 @@
+"""``python -m marginkit``."""
+
+from marginkit.cli import main
+
+main()

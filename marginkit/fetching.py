@@ -1,0 +1,104 @@
+"""A source to a region that lies on the picture: opened, selected or segmented, placed, and noted for the record.
+
+The surprising thing: what was read is noted where it is read. So the record of a case cannot name a file that was not
+used, nor forget one that was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from marginkit import files, grids, opening, shelf, sources
+from marginkit.errors import AxesError, GridError, plain
+from marginkit.records import Picture, Region
+from marginkit.sources import FileSource, SegmenterSource
+
+OUTLINES = (".geojson", ".json", ".xml")
+
+
+@dataclass
+class Fetcher:
+    """Fetches regions for one picture.
+
+    plane : the plane of a stack that is measured; None where all are.
+    inputs : role -> name and digest of each file that was read.
+    """
+
+    picture: Picture
+    plane: int | None = None
+    inputs: list[dict[str, str]] = field(default_factory=list)
+    _opened: dict[str, Picture] = field(default_factory=dict)
+
+    def region(self, text: str, role: str, *, lines: bool = False) -> Region:
+        """The region that a source means, named after its role.
+
+        lines : open lines are wanted too (barriers). UsageError where the source is not understood; otherwise
+        whatever error the file or the segmenter has.
+        """
+        source = sources.parse(text, shelf.load("segmenters"))
+        if isinstance(source, SegmenterSource):
+            found = self._segmented(source)
+        elif source.path.lower().endswith(OUTLINES):
+            found = self._outlined(source, role, lines)
+        else:
+            found = self._masked(source, role)
+        return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
+
+    def _segmented(self, source: SegmenterSource) -> Region:
+        segmenter = shelf.get("segmenters", source.segmenter)
+        found: Region = segmenter.segment(self.picture, sources.typed_options(segmenter, source.options))
+        return found
+
+    def _outlined(self, source: FileSource, role: str, lines: bool) -> Region:
+        from marginkit.readers import polygons
+
+        digest = files.sha256(source.path)
+        outlines = polygons.read_regions(source.path, lines=True) if lines else polygons.read_regions(source.path)
+        chosen: Any = polygons.select(outlines, source.select or None)
+        self._note(role, source, digest)
+        flags = tuple(dict.fromkeys(flag for one in outlines for flag in one.flags))
+        return Region(chosen, maker=plain(source.name), flags=flags)
+
+    def _masked(self, source: FileSource, role: str) -> Region:
+        if source.path not in self._opened:
+            self._opened[source.path] = opening.open(source.path, mask=True)
+        from marginkit.segmenters import masks
+
+        opened = self._opened[source.path]
+        region = masks.region_from_picture(opened, masks.parse_select(source.select) if source.select else None)
+        self._note(role, source, opened.sha256)
+        return replace(grids.place(region, opened, self.picture), maker=plain(source.name))
+
+    def _note(self, role: str, source: FileSource, digest: str) -> None:
+        self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})
+
+
+def at_plane(region: Region, plane: int, picture: Picture) -> Region:
+    """One plane of a region of a stack, by the plane's index in the picture; outlines are of every plane.
+
+    AxesError E-AXE-04 where the region does not reach that plane.
+    """
+    if region.kind == "polygon" or np.ndim(region.data) == 2:  # type: ignore[arg-type]
+        return region
+    data = np.asarray(region.data)
+    index = _own_index(region, plane, picture)
+    if not 0 <= index < data.shape[0]:
+        cause = f"{region.name or 'the region'} has {data.shape[0]} planes, from 0"
+        raise AxesError("E-AXE-04", f"no slice {plane}", cause=cause, file=picture.name)
+    spacing = None if region.spacing_mm is None else region.spacing_mm[-2:]
+    origin = None if region.origin_px is None else region.origin_px[-2:]
+    return replace(region, data=data[index], spacing_mm=spacing, origin_px=origin)
+
+
+def _own_index(region: Region, plane: int, picture: Picture) -> int:
+    """Index in the region's own grid of a plane of the picture."""
+    if region.spacing_mm is None or picture.spacing_mm is None:
+        return plane
+    if len(picture.spacing_mm) != 3 or len(region.spacing_mm) != 3:
+        raise GridError("E-GRID-01", "planes cannot be matched", cause="the gap between planes is not known")
+    first = 0.0 if region.origin_px is None else region.origin_px[0]
+    return round((plane - first) * picture.spacing_mm[0] / region.spacing_mm[0])

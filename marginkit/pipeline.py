@@ -1,0 +1,202 @@
+"""One case: read and calibrate, segment, edges, measure, judge, hand over to the reports.
+
+The surprising thing: an image without tumor is a result, not a failure; a file that cannot be used is a failure, not a
+crash. There is no third outcome.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from marginkit import edges, files, flags, judging, provenance, reading, shelf
+from marginkit.errors import FileError, MarginError, MeasureError, UsageError
+from marginkit.fetching import Fetcher, at_plane
+from marginkit.inputs import Inputs, Planes, worst
+from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with one image. Sources are written as on the command line (see ``sources``).
+
+    tumor, signal : one of the two. edge : ``SRC`` or ``CLASS=SRC,…``. names, barriers : name or type to source.
+    sectors : ``up=superior,right=lateral``. pixel_size : as typed. plane : of a stack, from 0. radiotherapy : None
+    where it is not known. case : name of the case; empty: that of the image.
+    """
+
+    image: str
+    specimen: str
+    tumor: str = ""
+    signal: str = ""
+    edge: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+    sectors: str = ""
+    barriers: Mapping[str, str] = field(default_factory=dict)
+    pixel_size: str | None = None
+    confirm: bool = False
+    axes: str | None = None
+    state: SpecimenState | None = None
+    policies: tuple[str, ...] = ()
+    radiotherapy: bool | None = None
+    limits_mm: tuple[float, ...] = (1.0, 5.0)
+    plane: int | None = None
+    boundary: Literal["pixels", "contour"] = "pixels"
+    holes: Literal["ignore", "cut"] = "ignore"
+    link_mm: float = 0.0
+    boundary_shift_mm: float = 0.0
+    case: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the case: given, or the image's name without suffixes."""
+        return self.case or stem(self.image)
+
+    @property
+    def role(self) -> Literal["tumor", "signal"]:
+        """What is measured. UsageError E-USE-09 unless it is exactly one of the two."""
+        if bool(self.tumor) == bool(self.signal):
+            raise UsageError("E-USE-09", "give either a tumor or a signal", remedy="Use --tumor SRC or --signal SRC.")
+        return "signal" if self.signal else "tumor"
+
+
+def stem(path: str) -> str:
+    """The file's name without its suffix, and without what comes before that in ``.ome.tif`` and ``.nii.gz``.
+
+    >>> stem("cases/S1.2.ome.tif"), stem("a.nii.gz"), stem("slide.svs"), stem("series/")
+    ('S1.2', 'a', 'slide', 'series')
+    """
+    name = os.path.basename(os.path.abspath(path))
+    first = os.path.splitext(name)[0]
+    return os.path.splitext(first)[0] if first.lower().endswith((".ome", ".nii")) else first
+
+
+def run(job: Job) -> Outcome:
+    """The case, measured or failed; only a fault of marginkit itself raises."""
+    try:
+        return measured(job)
+    except MarginError as error:
+        return Failed(job.name, error)
+    except TypeError as error:  # a builtin on purpose where a value has the wrong type
+        return Failed(job.name, MeasureError("E-MSR-05", "an input cannot be used", cause=str(error)))
+
+
+def measured(job: Job) -> Measured:
+    """The case measured; raises MarginError where it cannot be."""
+    case, rules = files.safe_case_name(job.name), [judging.find(policy) for policy in job.policies]
+    picture, plane = reading.read(
+        job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
+    )
+    fetcher = Fetcher(picture, plane)
+    regions = segmented(job, fetcher)
+    inputs = with_edges(job, fetcher, regions, picture, plane)
+    result, slices, plane = all_planes(inputs, picture, plane)
+    if plane is not None:
+        regions = {role: at_plane(region, plane, picture) for role, region in regions.items()}
+    verdicts = judged(job, result, rules)
+    return Measured(
+        case=case,
+        picture=picture,
+        result=result,
+        verdicts=tuple(verdicts),
+        warnings=tuple(sentences(picture, regions, result)),
+        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job)),
+        slices=slices,
+        plane=plane,
+        regions=regions,
+        limits_mm=job.limits_mm,
+    )
+
+
+def segmented(job: Job, fetcher: Fetcher) -> dict[str, Region]:
+    """Role to region: tumor or signal, and specimen."""
+    target = fetcher.region(job.signal or job.tumor, job.role)
+    return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}
+
+
+def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: Picture, plane: int | None) -> Inputs:
+    """All that the measurement needs; what was drawn of names and barriers is added to the regions."""
+    assert picture.calibration is not None
+    spacing_mm = picture.calibration.spacing_mm if plane is None else picture.calibration.spacing_mm[-2:]
+    specimen = regions["specimen"]
+    edge = edges.classed(job.edge, lambda text: fetcher.region(text, "edge")) if job.edge else None
+    wedges = edges.sectors(job.sectors, specimen, spacing_mm) if job.sectors else {}
+    drawn = {name: fetcher.region(text, f"name {name}") for name, text in job.names.items()}
+    barrier = {kind: fetcher.region(text, f"barrier {kind}", lines=True) for kind, text in job.barriers.items()}
+    regions |= {region.name: region for region in barrier.values()}
+    return Inputs(
+        target=regions[job.role],
+        specimen=specimen,
+        spacing_mm=spacing_mm,
+        edge=edge,
+        names=edges.with_names(drawn, wedges),
+        barrier=barrier or None,
+        boundary=job.boundary,
+        holes=job.holes,
+        link_mm=job.link_mm,
+        boundary_shift_mm=job.boundary_shift_mm,
+        relative_uncertainty=picture.calibration.relative_uncertainty,
+        region=job.role,
+        state=job.state,
+    )
+
+
+def all_planes(inputs: Inputs, picture: Picture, plane: int | None) -> tuple[Margins, Planes, int | None]:
+    """(result, planes of a stack one by one, the plane of the result where it is of one).
+
+    A stack is measured in 3-D with its planes beside it, or, where the gap of its planes is unknown, by planes alone.
+    """
+    if plane is not None or len(picture.spatial_shape) == 2:
+        return inputs.measured(), (), plane
+    slices = tuple(inputs.planes(picture))
+    if len(inputs.spacing_mm) == 3:
+        return inputs.measured(), slices, None
+    if not slices:
+        return inputs.at(0, picture).measured(), (), 0
+    at, result, slices = worst(slices)
+    return result, slices, at
+
+
+def judged(job: Job, result: Margins, rules: list[Any]) -> Iterator[Verdict]:
+    """What each policy says of each margin."""
+    for rule in rules:
+        for margin in result.margins:
+            yield judging.judge(result, rule, radiotherapy=job.radiotherapy, margin=margin.name)
+
+
+def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins) -> list[str]:
+    """Every warning of a case, each once, from the picture to the margins."""
+    raised = [*picture.flags, *(flag for region in regions.values() for flag in region.flags), *result.flags]
+    named = [
+        f"{margin.name}: {flags.sentence(flag)}"
+        for margin in result.margins[1:]
+        for flag in margin.flags
+        if flag not in raised
+    ]
+    return list(dict.fromkeys((*picture.warnings, *map(flags.sentence, raised), *named)))
+
+
+def write(case: Measured, folder: str | Path) -> list[Path]:
+    """The files written: every report on the shelf, each whole or not at all. E-FILE-12 where that cannot be."""
+    root = Path(folder)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise FileError("E-FILE-12", "the folder cannot be made", cause=cause, file=root) from error
+    written = []
+    for report in shelf.load("reports").values():
+        with files.write_atomic(root / report.FILE) as stream:
+            report.write(case, stream)
+        written.append(root / report.FILE)
+    return written
+
+
+def _options(job: Job) -> dict[str, Any]:
+    """What was asked, without names of files: those are among the inputs."""
+    kept = ("pixel_size", "axes", "sectors", "boundary", "holes", "link_mm", "boundary_shift_mm", "radiotherapy")
+    said = {name: getattr(job, name) for name in kept}
+    return {**said, "confirmed": job.confirm, "slice": job.plane, "policies": list(job.policies)}

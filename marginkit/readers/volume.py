@@ -1,0 +1,59 @@
+"""Volumes: NIfTI, NRRD and MetaImage; CT, MR and micro-CT, and masks of them.
+
+The surprising thing: none of these formats promises an order of axes. Every volume is turned to (Z, Y, X) of the
+patient, so that an image and its mask lie on one array however each was saved.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from marginkit import files
+from marginkit.records import Level, Picture
+
+from . import _nifti
+from ._stored import Stored, pixels
+from ._window import ranges
+
+NAME = "volume"
+SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+
+
+def claims(head: bytes, name: str) -> int:
+    """2 for the signature of NIfTI, also inside gzip."""
+    return 2 if _nifti.is_nifti(head) else 0
+
+
+def read(path: str) -> Picture:
+    """The volume, values scaled as its header says."""
+    return _picture(path, mask=False)
+
+
+def read_mask(path: str) -> Picture:
+    """The volume as labels: integers stay integers."""
+    return _picture(path, mask=True)
+
+
+def _header(path: str, name: str) -> Stored:
+    return _nifti.header(path, name)
+
+
+def _picture(path: str, mask: bool) -> Picture:
+    before = files.stamp(path)
+    name = Path(path).name
+    stored = _header(path, name)
+    shape = stored.frame.shape(stored.shape)
+
+    def level(slices: tuple[slice, ...]) -> NDArray[Any]:
+        wanted = ranges(slices, shape)
+        files.still(path, before)
+        return pixels(path, before, stored, mask)[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
+
+    return Picture(
+        name, stored.format, "ZYX", shape, stored.seen_dtype(mask), (Level(shape, (1.0, 1.0), level),), "volume",
+        claims=stored.claims, flags=("orientation_applied",) if stored.frame.turned else (), warnings=stored.warnings,
+        origin_mm=stored.frame.origin_mm, direction=stored.frame.direction,
+    )  # fmt: skip

@@ -1,0 +1,150 @@
+"""A region by threshold: pixels above or below a value that is given, or found in the histogram.
+
+The surprising thing: a threshold that is found always finds something. Otsu, Li and triangle split any image in two,
+also one without tumor; so the value and how it came about are written beside every result. A pixel that is exactly
+the value belongs to ``below``, so that above and below one value part an image in two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marginkit.errors import PixelError, UsageError
+from marginkit.records import Picture, Region
+from marginkit.segmenters._channels import channel
+
+NAME = "threshold"
+GIVES = ("tissue", "tumor", "signal")
+Found: TypeAlias = Literal["otsu", "li", "triangle"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to take.
+
+    above, below : take pixels above (not above) a value, given or found: ``otsu`` (greatest variance between
+        the two classes), ``li`` (least cross-entropy), ``triangle`` (a faint class beside a large one). Both: a band.
+        Neither: above otsu.
+    channel : of colours ``saturation`` (largest minus smallest of red, green and blue; taken where none is named),
+        ``grey`` (their mean), ``red``, ``green`` or ``blue``; else a channel's name or number from 0.
+    smooth_px : sigma of a Gaussian over the pixels, before; 0 for none.
+    fill : fill holes; in a stack those that are closed in 3-D, or with ``planes`` those of each plane.
+    largest : keep the largest piece only (8-connected, 26 in a stack).
+    min_size_px : drop pieces of fewer pixels.
+    level : of the pyramid, 0 the finest; another one has larger pixels, which is honoured in the distances.
+    """
+
+    above: float | Found | None = None
+    below: float | Found | None = None
+    channel: str = ""
+    smooth_px: float = 0.0
+    fill: bool | Literal["planes"] = False
+    largest: bool = False
+    min_size_px: int = 0
+    level: int = 0
+
+    def __post_init__(self) -> None:
+        if self.above is None and self.below is None:
+            object.__setattr__(self, "above", "otsu")
+        if self.smooth_px < 0 or self.min_size_px < 0 or self.level < 0:
+            raise UsageError("E-USE-03", "threshold: smooth_px, min_size_px and level are not negative")
+
+
+def segment(picture: Picture, options: Options) -> Region:
+    """The region: a mask on the picture's grid, or on that of ``options.level``.
+
+    Values that are not finite are left out (flag ``excluded_values``).
+
+    Raises
+    ------
+    PixelError : E-PIX-03 no finite value, E-PIX-04 one value everywhere and the threshold was to be found in it.
+    AxesError, UsageError : the channel or level is not there, or was not said.
+    """
+    pixels, name = channel(picture, options.channel, options.level)
+    known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, bool)
+    if not known.any():
+        raise PixelError("E-PIX-03", "no finite value", cause=f"{pixels.size} pixels of {name}", file=picture.name)
+    if options.smooth_px:
+        pixels = _smoothed(pixels, known, options.smooth_px)
+    mask = known
+    said = []
+    for word, wanted in (("above", options.above), ("below", options.below)):
+        if wanted is None:
+            continue
+        value = _value(picture, pixels[known], wanted)
+        with np.errstate(invalid="ignore"):
+            mask = mask & (pixels > value if word == "above" else pixels <= value)
+        said.append(f"{word} {value:.6g} ({wanted if isinstance(wanted, str) else 'given'})")
+    mask, tidied = _tidied(mask, options)
+    smoothed = f", smoothed by {options.smooth_px:g} px" if options.smooth_px else ""
+    where = "" if options.level == 0 else f", level {options.level}"
+    return Region(
+        mask,
+        *_grid(picture, options.level),
+        maker=f"threshold {name} {' and '.join(said)}{smoothed}{tidied}{where}",
+        flags=() if known.all() else ("excluded_values",),
+    )
+
+
+def _smoothed(pixels: NDArray[Any], known: NDArray[np.bool_], sigma_px: float) -> NDArray[Any]:
+    """The pixels under a Gaussian, in each plane; what is not known has no weight."""
+    from scipy import ndimage
+
+    sigma = (0.0,) * (pixels.ndim - 2) + (sigma_px, sigma_px)
+    weight = ndimage.gaussian_filter(known.astype(np.float64), sigma)
+    values = ndimage.gaussian_filter(np.where(known, pixels, 0).astype(np.float64), sigma)
+    return np.divide(values, weight, out=np.zeros_like(values), where=weight > 0)
+
+
+def _value(picture: Picture, values: NDArray[Any], wanted: float | Found) -> float:
+    """The threshold itself."""
+    if not isinstance(wanted, str):
+        return float(wanted)
+    low, high = values.min(), values.max()
+    if low == high:
+        cause = f"every pixel is {low:g}"
+        raise PixelError("E-PIX-04", "constant image", cause=cause, remedy="Give the value.", file=picture.name)
+    from skimage import filters
+
+    find: dict[str, Any] = {
+        "otsu": filters.threshold_otsu,
+        "li": filters.threshold_li,
+        "triangle": filters.threshold_triangle,
+    }
+    return float(find[wanted](values))
+
+
+def _tidied(mask: NDArray[np.bool_], options: Options) -> tuple[NDArray[np.bool_], str]:
+    """(mask, what was done to it in words)."""
+    from scipy import ndimage
+
+    said = []
+    if options.fill:
+        flat = options.fill == "planes" and mask.ndim == 3
+        mask = np.stack([ndimage.binary_fill_holes(one) for one in mask]) if flat else ndimage.binary_fill_holes(mask)
+        said.append("holes of each plane filled" if flat else "holes filled")
+    if options.min_size_px > 1 or options.largest:
+        labels, count = ndimage.label(mask, np.ones((3,) * mask.ndim))
+        sizes = np.bincount(labels.ravel())
+        sizes[0] = 0
+        keep = sizes >= max(options.min_size_px, 1)
+        if options.largest and count:
+            keep &= np.arange(len(sizes)) == sizes.argmax()
+        mask = keep[labels]
+        said.append(f"{int(keep.sum())} of {count} pieces kept")
+    return mask, "".join(f", {one}" for one in said)
+
+
+def _grid(picture: Picture, level: int) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """(spacing_mm, origin_px) of a level; None, None for level 0."""
+    if level == 0:
+        return None, None
+    if picture.spacing_mm is None:
+        raise picture.refusal or UsageError("E-USE-06", "a coarser level needs a pixel size", file=picture.name)
+    ratio = (1.0,) * (len(picture.spatial_shape) - 2) + picture.levels[level].downsample
+    spacing = tuple(s * r for s, r in zip(picture.spacing_mm, ratio))
+    return spacing, tuple((r - 1) / 2 for r in ratio)
