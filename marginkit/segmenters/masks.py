@@ -1,0 +1,234 @@
+"""Regions that others segmented: masks, label images and probabilities, taken without a guess.
+
+The surprising thing: ``> 0`` is no way to read a mask. A JPEG turns 0 into 3, an anti-aliased mask has a fringe of
+greys, and the label 2 of a label image is not "more tumor" than the label 1. So a file with more than two values is
+taken only by the labels that the user names.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marginkit.errors import AxesError, MarginError, PixelError, SizeError
+from marginkit.records import Picture, Region
+
+LIMIT_BYTES = 8 << 30
+SHOWN_VALUES = 20
+WAYS = "Choose labels (label=1+2), or save the mask without loss, with two values."
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_LABEL = re.compile(r"-?[0-9]{1,18}")
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """What of a mask file is meant.
+
+    page : number of the plane among its T, C and Z planes in the file's order, from 0; None for all.
+    labels : values that make the region; empty for a file of two values. channel : number on C, or of the sample.
+    """
+
+    page: int | None = None
+    labels: tuple[int, ...] = ()
+    channel: int | None = None
+
+    def __str__(self) -> str:
+        words = [] if self.page is None else [f"page={self.page}"]
+        words += [f"label={'+'.join(map(str, self.labels))}"] if self.labels else []
+        words += [] if self.channel is None else [f"channel={self.channel}"]
+        return ":".join(words)
+
+
+def parse_select(text: str) -> Select:
+    """The choice in words such as ``page=0:label=0+1:channel=2``; PixelError E-PIX-07 for others.
+
+    >>> parse_select("label=1+4:page=2")
+    Select(page=2, labels=(1, 4), channel=None)
+    >>> parse_select("")
+    Select(page=None, labels=(), channel=None)
+    """
+    found: dict[str, str] = {}
+    for word in text.split(":") if text.strip() else []:
+        key, equals, value = (part.strip() for part in word.partition("="))
+        if not equals or key not in ("page", "label", "channel") or key in found:
+            _misread(text, f"{word!r}")
+        found[key] = value
+    return Select(_number(found, "page", text), _labels(found, text), _number(found, "channel", text))
+
+
+def _number(found: dict[str, str], key: str, text: str) -> int | None:
+    if key in found and not _NUMBER.fullmatch(found[key]):
+        _misread(text, f"{key} {found[key]!r} is no number from 0")
+    return int(found[key]) if key in found else None
+
+
+def _labels(found: dict[str, str], text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in found["label"].split("+")] if "label" in found else []
+    for word in words:
+        if not _LABEL.fullmatch(word):
+            _misread(text, f"label {word!r} is no whole number")
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _misread(text: str, cause: str) -> NoReturn:
+    remedy = "Write for instance page=0:label=1+2:channel=0."
+    raise PixelError("E-PIX-07", f"choice {text!r:.80} not understood", cause=cause, remedy=remedy)
+
+
+def region_from_picture(picture: Picture, select: Select | None = None) -> Region:
+    """The region in a mask file: bool (y, x) or (z, y, x), or a float probability.
+
+    ``picture`` must have been opened as a mask (of a palette the indices count, not the colours). Its own pixel size
+    goes with the region; where it has none the region has the grid of the image it belongs to.
+
+    - two values, one of them 0: the other is the region; only 0: nothing is; all 1 or all 255: everything is;
+    - ``select.labels``: the union of these;
+    - float without labels: a probability, in [0, 1].
+
+    Raises
+    ------
+    PixelError : E-PIX-02 no plain numbers, or a colour image; E-PIX-03 NaN; E-PIX-05 values that could mean anything
+        (they are listed), or labels that are not there; E-PIX-06 float outside [0, 1]; E-PIX-07 no such page.
+    AxesError : E-AXE-01 more than one channel or time and no choice. SizeError : E-SIZE-01.
+    """
+    chosen = select or Select()
+    try:
+        array, axes = _planes(picture, chosen)
+        data = _meaning(array, chosen.labels)
+    except MarginError as error:
+        raise error if error.file else error.about(picture.name) from error
+    spacing = picture.spacing_mm
+    maker = f"{picture.name} ({chosen})" if str(chosen) else picture.name
+    return Region(data, None if spacing is None else spacing[-len(axes) :], maker=maker, flags=picture.flags)
+
+
+def _planes(picture: Picture, select: Select) -> tuple[NDArray[Any], str]:
+    """The pixels meant, as (y, x) or (z, y, x), and their axes."""
+    if picture.dtype.kind not in "buif":
+        raise PixelError("E-PIX-02", "pixel type not supported", cause=f"{picture.dtype}")
+    index = _index(picture, select)
+    kept = [axis for axis, at in zip(picture.axes, index) if isinstance(at, slice)]
+    whole = tuple(at if isinstance(at, slice) else slice(at, at + 1) for at in index)
+    need = math.prod(at.stop - at.start for at in whole) * picture.dtype.itemsize
+    if need > LIMIT_BYTES:
+        cause = f"{need} bytes, the limit is {LIMIT_BYTES}"
+        raise SizeError("E-SIZE-01", "mask larger than the memory limit", cause=cause, remedy="Choose a page.")
+    array = picture.levels[0].read(whole)
+    array = array[tuple(slice(None) if isinstance(at, slice) else 0 for at in index)]
+    if not array.size:
+        raise PixelError("E-PIX-06", "empty image", cause=f"shape {array.shape}")
+    if "S" in kept:
+        array = _grey(np.moveaxis(array, kept.index("S"), -1))
+        kept.remove("S")
+    order = [kept.index(axis) for axis in "ZYX" if axis in kept]
+    return array.transpose(order), "".join(axis for axis in "ZYX" if axis in kept)
+
+
+def _index(picture: Picture, select: Select) -> list[slice | int]:
+    """For each axis of the picture all of it, or one position."""
+    size = dict(zip(picture.axes, picture.shape))
+    at: dict[str, int] = {}
+    if select.channel is not None:
+        axis = "C" if "C" in size else "S"
+        at[axis] = _inside(select.channel, size.get(axis, 1), "channel")
+    free = [axis for axis in picture.axes if axis not in "YXS" and axis not in at]
+    if select.page is not None:
+        page = _inside(select.page, math.prod(size[axis] for axis in free), "page")
+        for axis in reversed(free):
+            page, at[axis] = divmod(page, size[axis])
+    open_axes = [axis for axis in free if axis not in at and axis != "Z"]
+    many = {axis: size[axis] for axis in open_axes if size[axis] > 1}
+    if many:
+        cause = ", ".join(f"{count} along {axis}" for axis, count in many.items())
+        raise AxesError("E-AXE-01", "the mask has more than one plane", cause=cause, remedy="Choose page or channel.")
+    at |= dict.fromkeys(open_axes, 0)
+    return [at.get(axis, slice(0, count)) for axis, count in zip(picture.axes, picture.shape)]
+
+
+def _inside(number: int, count: int, what: str) -> int:
+    if number >= count:
+        raise PixelError("E-PIX-07", f"no {what} {number}", cause=f"there are {count}, numbered from 0")
+    return number
+
+
+def _grey(array: NDArray[Any]) -> NDArray[Any]:
+    """One sample of a colour image whose colours are all equal (and whose alpha, if any, is opaque)."""
+    count = array.shape[-1]
+    colours, alpha = (array[..., : count - 1], array[..., -1]) if count in (2, 4) else (array, None)
+    opaque = np.iinfo(array.dtype).max if array.dtype.kind in "ui" else 1
+    if any(not np.array_equal(colours[..., 0], colours[..., i]) for i in range(1, colours.shape[-1])):
+        remedy = "Choose a channel, or open a palette image as a mask."
+        raise PixelError("E-PIX-02", "a colour image is no mask", cause="its channels differ", remedy=remedy)
+    if alpha is not None and (alpha != opaque).any():
+        raise PixelError("E-PIX-02", "a transparent image is no mask", cause="alpha varies", remedy="Remove alpha.")
+    grey: NDArray[Any] = colours[..., 0]
+    return grey
+
+
+def _meaning(array: NDArray[Any], labels: tuple[int, ...]) -> NDArray[Any]:
+    """The bool mask or the probability that the values mean."""
+    if array.dtype.kind == "f":
+        _refuse_nan(array)
+        if not labels:
+            return _probability(array)
+    if labels:
+        return _labelled(array, labels)
+    return array.copy() if array.dtype == np.bool_ else _two_valued(array)
+
+
+def _refuse_nan(array: NDArray[Any]) -> None:
+    if bad := int(array.size - np.isfinite(array).sum()):
+        raise PixelError("E-PIX-03", "the mask is not finite", cause=f"{bad} of {array.size} pixels")
+
+
+def _probability(array: NDArray[Any]) -> NDArray[Any]:
+    low, high = float(array.min()), float(array.max())
+    if low < 0 or high > 1:
+        cause = f"values from {low:g} to {high:g}, wanted 0 to 1"
+        raise PixelError("E-PIX-06", "no probability", cause=cause, remedy="Choose labels, or divide by the largest.")
+    return array.astype(np.float64)
+
+
+def _labelled(array: NDArray[Any], labels: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where any of the labels is; E-PIX-05 where none is and others are."""
+    mask = np.zeros(array.shape, bool)
+    for label in labels:
+        mask |= array == label
+    if not mask.any() and array.any():
+        wanted = " or ".join(map(str, labels))
+        raise PixelError("E-PIX-05", f"no pixel has the label {wanted}", cause=f"values {_listed(values(array))}")
+    return mask
+
+
+def _two_valued(array: NDArray[Any]) -> NDArray[np.bool_]:
+    found = values(array)
+    whole = found.size == 1 and int(found[0]) in (1, 255)
+    pair = found.size == 2 and int(found[0]) == 0
+    if not (whole or pair or not found.any()):
+        raise PixelError("E-PIX-05", "the values could mean anything", cause=f"values {_listed(found)}", remedy=WAYS)
+    mask: NDArray[np.bool_] = array != 0
+    return mask
+
+
+def values(array: NDArray[Any]) -> NDArray[Any]:
+    """The different values, sorted."""
+    if array.dtype in (np.uint8, np.uint16):
+        seen = np.zeros(np.iinfo(array.dtype).max + 1, bool)
+        seen[array.ravel()] = True
+        return np.flatnonzero(seen)
+    return np.unique(array)
+
+
+def _listed(found: NDArray[Any]) -> str:
+    """The first values in words.
+
+    >>> _listed(np.arange(30))
+    '0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 … 29 (30 values)'
+    """
+    words = " ".join(f"{v:g}" if found.dtype.kind == "f" else str(int(v)) for v in found[:SHOWN_VALUES])
+    return words if found.size <= SHOWN_VALUES else f"{words} … {found[-1]:g} ({found.size} values)"
