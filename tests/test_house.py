@@ -19,7 +19,19 @@ FLOORS = {
     **dict.fromkeys(["calibrate", "edges", "measuring", "fluorescence", "judging", "agree", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
-        ["opening", "reading", "sources", "grids", "fetching", "inputs", "provenance", "pipeline", "samples"], 4
+        [
+            "opening",
+            "reading",
+            "sources",
+            "grids",
+            "fetching",
+            "outlined",
+            "inputs",
+            "provenance",
+            "pipeline",
+            "samples",
+        ],
+        4,
     ),
     "batch": 5,
     "showing": 5,
