@@ -66,7 +66,7 @@ def refused(path: Path) -> str:
     return caught.value.code
 
 
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_C13_every_orientation(tmp_path: Path, orientation: str, suffix: str) -> None:
     truth = image(orientation)
