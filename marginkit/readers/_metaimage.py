@@ -66,7 +66,11 @@ def _placed(
     )  # fmt: skip
     problem = "" if stated and ndim == 3 else "E-CAL-01: no ElementSpacing of three axes"
     claim = Claim("MetaImage ElementSpacing", None if problem else place.spacing_mm, stated or "", problem)
-    return Stored("MetaImage", shape, dtype, offset, packed, place, (claim,), data=data)
+    return Stored(
+        "MetaImage", shape, dtype, offset, packed, place, (claim,), data=data,
+        warnings=(f"the checksum covers the header, not {Path(data).name}",) if data else (),
+        data_before=files.stamp(data) if data else None,
+    )  # fmt: skip
 
 
 def _fields(path: str, name: str) -> tuple[dict[str, str], int]:

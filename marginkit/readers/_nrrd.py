@@ -99,7 +99,7 @@ def _axes(fields: dict[str, str], name: str) -> tuple[NDArray[Any], NDArray[Any]
     """(axes as columns, origin, claim without its spacing), mm, LPS."""
     space = fields.get("space", "").lower()
     factor, detail, problem = _unit(fields)
-    if "space directions" in fields and (space in SPACES or fields.get("space dimension") == "3" or space):
+    if "space directions" in fields:
         vectors = [floats(v.replace(",", " "), 3, name) for v in VECTOR.findall(fields["space directions"])]
         if len(vectors) != 3:
             raise broken(name, f"space directions {fields['space directions']}")

@@ -6,7 +6,6 @@ a path: voxels lie behind their header, or in the one file beside it that bears 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from marginkit.errors import FileError
@@ -49,8 +48,3 @@ def integers(text: str, name: str) -> list[int]:
         return [int(word) for word in text.split()]
     except ValueError as error:
         raise broken(name, f"{text!r} are not whole numbers") from error
-
-
-def finite(values: list[float]) -> bool:
-    """Whether all are finite."""
-    return all(math.isfinite(value) for value in values)
