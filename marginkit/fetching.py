@@ -71,7 +71,7 @@ class Fetcher:
         opened = self._opened[source.path]
         region = masks.region_from_picture(opened, masks.parse_select(source.select) if source.select else None)
         self._note(role, source, opened.sha256)
-        return replace(grids.place(region, opened, self.picture), maker=plain(source.name))
+        return replace(grids.place(region, opened, self.picture, flat=self.plane is not None), maker=plain(source.name))
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})

@@ -122,7 +122,8 @@ def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: 
     assert picture.calibration is not None
     spacing_mm = picture.calibration.spacing_mm if plane is None else picture.calibration.spacing_mm[-2:]
     specimen = regions["specimen"]
-    edge = edges.classed(job.edge, lambda text: fetcher.region(text, "edge")) if job.edge else None
+    asked = edges.sources(job.edge) if job.edge else {}
+    edge = edges.as_edge({kind: fetcher.region(text, f"edge {kind}".strip()) for kind, text in asked.items()})
     wedges = edges.sectors(job.sectors, specimen, spacing_mm) if job.sectors else {}
     drawn = {name: fetcher.region(text, f"name {name}") for name, text in job.names.items()}
     barrier = {kind: fetcher.region(text, f"barrier {kind}", lines=True) for kind, text in job.barriers.items()}
