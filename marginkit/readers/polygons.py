@@ -78,21 +78,31 @@ def read_regions(path: str | Path, *, lines: bool = False, plane: tuple[int, int
     return [_outline(item, unit, name) for item in kept]
 
 
-def select(outlines: Iterable[NamedOutline], name: str | None = None, *, without: str | None = None) -> MultiPolygon:
-    """The union of all areas of one class or name, in any case of letters; of all areas where ``name`` is None.
+def select(
+    outlines: Iterable[NamedOutline], name: str | None = None, *, without: str | None = None
+) -> MultiPolygon | MultiLineString:
+    """The union of all outlines of one class or name, in any case of letters; of all where ``name`` is None.
 
-    without : a class or name to cut out of it (the holes of formats that have none).
-    OutlineError E-GEO-03 where no area has the name, with the names there are.
+    A MultiPolygon; a MultiLineString only where lines were read and all that is chosen are lines (a barrier).
+
+    without : a class or name to cut out of the areas (the holes of formats that have none).
+
+    Raises
+    ------
+    OutlineError : E-GEO-03 no outline has the name (it lists the names there are), or nothing is left of it; E-GEO-05
+        areas and lines together, more than one plane, or not in pixels.
     """
-    areas = [item for item in outlines if not item.is_line]
-    if len({item.unit for item in areas}) > 1:
-        raise OutlineError("E-GEO-05", "outlines in more than one unit", cause="pixels, fractions or mm")
-    if len({item.plane for item in areas}) > 1:
-        raise OutlineError("E-GEO-05", "outlines on more than one plane", remedy="Choose a plane.")
-    whole = _union(_named(areas, name))
+    items = list(outlines)
+    chosen = _named(items, name)
+    _refuse_mix(chosen)
+    if chosen[0].is_line:
+        return _lines(chosen)
+    whole = _union(chosen)
     if without is None:
         return whole
-    left = multi(whole.difference(_union(_named(areas, without))))
+    cut = [item for item in _named(items, without) if not item.is_line]
+    _refuse_mix([*chosen, *cut])
+    left = multi(whole.difference(_union(cut))) if cut else whole
     if left.area <= 0:
         raise OutlineError("E-GEO-03", "nothing is left", cause=f"{name or 'everything'} lies inside {without}")
     return checked(left, name or "outline")[0]
@@ -112,18 +122,38 @@ def in_pixels(outlines: Iterable[NamedOutline], width_px: float) -> list[NamedOu
     ]
 
 
-def _named(areas: Sequence[NamedOutline], name: str | None) -> list[NamedOutline]:
+def _named(items: Sequence[NamedOutline], name: str | None) -> list[NamedOutline]:
     wanted = None if name is None else name.strip().casefold()
-    chosen = [a for a in areas if wanted is None or wanted in (a.name.casefold(), a.label.casefold())]
+    chosen = [i for i in items if wanted is None or wanted in (i.name.casefold(), i.label.casefold())]
     if chosen and wanted != "":
         return chosen
-    names = dict.fromkeys(a.name or "(no name)" for a in areas)
+    names = dict.fromkeys(i.name or "(no name)" for i in items)
     raise OutlineError(
         "E-GEO-03",
         "no outline to take" if name is None else f"no outline is called {name!r}",
         cause=f"there are {', '.join(names)}" if names else "there are none",
         remedy="" if name is None else "Give one of these names.",
     )
+
+
+def _refuse_mix(chosen: Sequence[NamedOutline]) -> None:
+    """E-GEO-05 where outlines cannot be one region."""
+    if any(item.unit == "fraction" for item in chosen):
+        cause = "they are fractions of the slide's width"
+        raise OutlineError("E-GEO-05", "the outlines are not in pixels", cause=cause, remedy="Scale with in_pixels.")
+    for what, found in {
+        "unit": {item.unit for item in chosen},
+        "plane": {item.plane for item in chosen},
+        "kind (areas and lines)": {item.is_line for item in chosen},
+    }.items():
+        if len(found) > 1:
+            raise OutlineError("E-GEO-05", f"outlines of more than one {what}", remedy="Choose by class or name.")
+
+
+def _lines(chosen: Sequence[NamedOutline]) -> MultiLineString:
+    from shapely.geometry import MultiLineString
+
+    return MultiLineString([part for item in chosen for part in item.outline.geoms])
 
 
 def _union(chosen: Sequence[NamedOutline]) -> MultiPolygon:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from marginkit.errors import AxesError, MarginError, PixelError, SizeError
 from marginkit.records import Picture, Region
 
+from ._meaning import grey, meaning
+
 LIMIT_BYTES = 8 << 30
-SHOWN_VALUES = 20
-WAYS = "Choose labels (label=1+2), or save the mask without loss, with two values."
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _LABEL = re.compile(r"-?[0-9]{1,18}")
 
@@ -99,7 +99,7 @@ def region_from_picture(picture: Picture, select: Select | None = None) -> Regio
     chosen = select or Select()
     try:
         array, axes = _planes(picture, chosen)
-        data = _meaning(array, chosen.labels)
+        data = meaning(array, chosen.labels)
     except MarginError as error:
         raise error if error.file else error.about(picture.name) from error
     spacing = picture.spacing_mm
@@ -123,7 +123,7 @@ def _planes(picture: Picture, select: Select) -> tuple[NDArray[Any], str]:
     if not array.size:
         raise PixelError("E-PIX-06", "empty image", cause=f"shape {array.shape}")
     if "S" in kept:
-        array = _grey(np.moveaxis(array, kept.index("S"), -1))
+        array = grey(np.moveaxis(array, kept.index("S"), -1))
         kept.remove("S")
     order = [kept.index(axis) for axis in "ZYX" if axis in kept]
     return array.transpose(order), "".join(axis for axis in "ZYX" if axis in kept)
@@ -154,81 +154,3 @@ def _inside(number: int, count: int, what: str) -> int:
     if number >= count:
         raise PixelError("E-PIX-07", f"no {what} {number}", cause=f"there are {count}, numbered from 0")
     return number
-
-
-def _grey(array: NDArray[Any]) -> NDArray[Any]:
-    """One sample of a colour image whose colours are all equal (and whose alpha, if any, is opaque)."""
-    count = array.shape[-1]
-    colours, alpha = (array[..., : count - 1], array[..., -1]) if count in (2, 4) else (array, None)
-    opaque = np.iinfo(array.dtype).max if array.dtype.kind in "ui" else 1
-    if any(not np.array_equal(colours[..., 0], colours[..., i]) for i in range(1, colours.shape[-1])):
-        remedy = "Choose a channel, or open a palette image as a mask."
-        raise PixelError("E-PIX-02", "a colour image is no mask", cause="its channels differ", remedy=remedy)
-    if alpha is not None and (alpha != opaque).any():
-        raise PixelError("E-PIX-02", "a transparent image is no mask", cause="alpha varies", remedy="Remove alpha.")
-    grey: NDArray[Any] = colours[..., 0]
-    return grey
-
-
-def _meaning(array: NDArray[Any], labels: tuple[int, ...]) -> NDArray[Any]:
-    """The bool mask or the probability that the values mean."""
-    if array.dtype.kind == "f":
-        _refuse_nan(array)
-        if not labels:
-            return _probability(array)
-    if labels:
-        return _labelled(array, labels)
-    return array.copy() if array.dtype == np.bool_ else _two_valued(array)
-
-
-def _refuse_nan(array: NDArray[Any]) -> None:
-    if bad := int(array.size - np.isfinite(array).sum()):
-        raise PixelError("E-PIX-03", "the mask is not finite", cause=f"{bad} of {array.size} pixels")
-
-
-def _probability(array: NDArray[Any]) -> NDArray[Any]:
-    low, high = float(array.min()), float(array.max())
-    if low < 0 or high > 1:
-        cause = f"values from {low:g} to {high:g}, wanted 0 to 1"
-        raise PixelError("E-PIX-06", "no probability", cause=cause, remedy="Choose labels, or divide by the largest.")
-    return array.astype(np.float64)
-
-
-def _labelled(array: NDArray[Any], labels: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Where any of the labels is; E-PIX-05 where none is and others are."""
-    mask = np.zeros(array.shape, bool)
-    for label in labels:
-        mask |= array == label
-    if not mask.any() and array.any():
-        wanted = " or ".join(map(str, labels))
-        raise PixelError("E-PIX-05", f"no pixel has the label {wanted}", cause=f"values {_listed(values(array))}")
-    return mask
-
-
-def _two_valued(array: NDArray[Any]) -> NDArray[np.bool_]:
-    found = values(array)
-    whole = found.size == 1 and int(found[0]) in (1, 255)
-    pair = found.size == 2 and int(found[0]) == 0
-    if not (whole or pair or not found.any()):
-        raise PixelError("E-PIX-05", "the values could mean anything", cause=f"values {_listed(found)}", remedy=WAYS)
-    mask: NDArray[np.bool_] = array != 0
-    return mask
-
-
-def values(array: NDArray[Any]) -> NDArray[Any]:
-    """The different values, sorted."""
-    if array.dtype in (np.uint8, np.uint16):
-        seen = np.zeros(np.iinfo(array.dtype).max + 1, bool)
-        seen[array.ravel()] = True
-        return np.flatnonzero(seen)
-    return np.unique(array)
-
-
-def _listed(found: NDArray[Any]) -> str:
-    """The first values in words.
-
-    >>> _listed(np.arange(30))
-    '0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 … 29 (30 values)'
-    """
-    words = " ".join(f"{v:g}" if found.dtype.kind == "f" else str(int(v)) for v in found[:SHOWN_VALUES])
-    return words if found.size <= SHOWN_VALUES else f"{words} … {found[-1]:g} ({found.size} values)"
