@@ -13,6 +13,7 @@ import numpy as np
 
 from marginkit import files, grids, opening, outlined, shelf, sources
 from marginkit.errors import AxesError, GridError, PixelError, plain
+from marginkit.readers import structures
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
 
@@ -30,6 +31,7 @@ class Fetcher:
 
     picture: Picture
     plane: int | None = None
+    image: str = ""  # path of the picture: contours of a structure set lie on the grid of its series
     inputs: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _opened: dict[str, Picture] = field(default_factory=dict)
@@ -45,6 +47,9 @@ class Fetcher:
             found = self._segmented(source)
         elif source.path.lower().endswith(OUTLINES):
             found = self._outlined(source, role, lines)
+        elif structures.is_structure_set(source.path):
+            found = structures.region(source.path, self.image, source.select or None)
+            self._note(role, source, files.sha256(source.path))
         else:
             found = self._masked(source, role)
         return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
