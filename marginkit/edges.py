@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,25 +25,30 @@ STEP_DEG = 15.0  # of the corners of a wedge far outside: fine enough that no si
 _NEXT_CLASS = re.compile(r",(?=\s*(?:" + "|".join(CLASSES) + r")\s*=)")
 
 
-def classed(text: str, drawn: Callable[[str], Any]) -> Any:
-    """The ``edge`` argument of a measurement: a region that restricts, or a mapping of class to region.
+def sources(text: str) -> dict[str, str]:
+    """Class to source; the class is empty where one source restricts the cut edge.
 
     text : ``SRC``, or ``CLASS=SRC,CLASS=SRC``; a comma parts them only where a class follows, so that file names and
-        options may have commas. drawn : gives the region of one source.
+        options may have commas.
 
-    >>> classed("natural=skin.tif, section=threshold:above=3,fill=yes", str.upper)
-    {'natural': 'SKIN.TIF', 'section': 'THRESHOLD:ABOVE=3,FILL=YES'}
-    >>> classed("edge.tif", str.upper)
-    'EDGE.TIF'
+    >>> sources("natural=skin.tif, section=threshold:above=3,fill=yes")
+    {'natural': 'skin.tif', 'section': 'threshold:above=3,fill=yes'}
+    >>> sources("edge.tif")
+    {'': 'edge.tif'}
     """
     parts = [part.partition("=") for part in _NEXT_CLASS.split(text)]
     if parts[0][0].strip() not in CLASSES:
-        return drawn(text)
+        return {"": text}
     names = [name.strip() for name, _, _ in parts]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise UsageError("E-USE-07", f"edge class {twice[0]!r} is given twice", remedy="Give one source a class.")
-    return {name: drawn(source.strip()) for name, (_, _, source) in zip(names, parts)}
+    return {name: source.strip() for name, (_, _, source) in zip(names, parts)}
+
+
+def as_edge(drawn: Mapping[str, Any]) -> Any:
+    """The ``edge`` argument of a measurement, of the regions that ``sources`` names; None where there are none."""
+    return drawn.get("", dict(drawn)) if drawn else None
 
 
 def directions(text: str) -> dict[str, float]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from marginkit import files, grids, opening, shelf, sources
-from marginkit.errors import AxesError, GridError, plain
+from marginkit import files, grids, opening, outlined, shelf, sources
+from marginkit.errors import AxesError, GridError, PixelError, plain
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
 
 OUTLINES = (".geojson", ".json", ".xml")
+MAY_BE_EMPTY = ("tumor", "signal")
 
 
 @dataclass
@@ -25,12 +25,13 @@ class Fetcher:
     """Fetches regions for one picture.
 
     plane : the plane of a stack that is measured; None where all are.
-    inputs : role -> name and digest of each file that was read.
+    inputs : role, name and digest of each file that was read. notes : what one should know of them.
     """
 
     picture: Picture
     plane: int | None = None
     inputs: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _opened: dict[str, Picture] = field(default_factory=dict)
 
     def region(self, text: str, role: str, *, lines: bool = False) -> Region:
@@ -54,24 +55,34 @@ class Fetcher:
         return found
 
     def _outlined(self, source: FileSource, role: str, lines: bool) -> Region:
-        from marginkit.readers import polygons
-
         digest = files.sha256(source.path)
-        outlines = polygons.read_regions(source.path, lines=True) if lines else polygons.read_regions(source.path)
-        chosen: Any = polygons.select(outlines, source.select or None)
+        found, notes = outlined.region(source.path, source.select, self.picture, self.plane, lines=lines)
         self._note(role, source, digest)
-        flags = tuple(dict.fromkeys(flag for one in outlines for flag in one.flags))
-        return Region(chosen, maker=plain(source.name), flags=flags)
+        self.notes += [f"{role}: {note}" for note in notes]
+        return replace(found, maker=plain(source.name))
 
     def _masked(self, source: FileSource, role: str) -> Region:
         if source.path not in self._opened:
             self._opened[source.path] = opening.open(source.path, mask=True)
+        opened = self._opened[source.path]
+        self._note(role, source, opened.sha256)
+        found = self._selected(opened, source.select, role)
+        placed = grids.place(found, opened, self.picture, flat=self.plane is not None)
+        return replace(placed, maker=plain(found.maker))
+
+    def _selected(self, opened: Picture, select: str, role: str) -> Region:
+        """The region of a mask file. A label that is nowhere in the file is a region with nothing in it, and a note:
+        a label image of a case without tumor has no pixel of that label."""
         from marginkit.segmenters import masks
 
-        opened = self._opened[source.path]
-        region = masks.region_from_picture(opened, masks.parse_select(source.select) if source.select else None)
-        self._note(role, source, opened.sha256)
-        return replace(grids.place(region, opened, self.picture), maker=plain(source.name))
+        chosen = masks.parse_select(select) if select else None
+        try:
+            return masks.region_from_picture(opened, chosen)
+        except PixelError as error:
+            if error.code != "E-PIX-05" or chosen is None or not chosen.labels or role not in MAY_BE_EMPTY:
+                raise
+            self.notes.append(f"{role}: {error}")
+            return Region(np.zeros(self.picture.spatial_shape, bool), maker=f"{opened.name} ({chosen})")
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})

@@ -7,7 +7,7 @@ crash. There is no third outcome.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -102,7 +102,7 @@ def measured(job: Job) -> Measured:
         picture=picture,
         result=result,
         verdicts=tuple(verdicts),
-        warnings=tuple(sentences(picture, regions, result)),
+        warnings=tuple(sentences(picture, regions, result, fetcher.notes)),
         provenance=provenance.record(picture, fetcher.inputs, regions, _options(job)),
         slices=slices,
         plane=plane,
@@ -122,7 +122,8 @@ def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: 
     assert picture.calibration is not None
     spacing_mm = picture.calibration.spacing_mm if plane is None else picture.calibration.spacing_mm[-2:]
     specimen = regions["specimen"]
-    edge = edges.classed(job.edge, lambda text: fetcher.region(text, "edge")) if job.edge else None
+    asked = edges.sources(job.edge) if job.edge else {}
+    edge = edges.as_edge({kind: fetcher.region(text, f"edge {kind}".strip()) for kind, text in asked.items()})
     wedges = edges.sectors(job.sectors, specimen, spacing_mm) if job.sectors else {}
     drawn = {name: fetcher.region(text, f"name {name}") for name, text in job.names.items()}
     barrier = {kind: fetcher.region(text, f"barrier {kind}", lines=True) for kind, text in job.barriers.items()}
@@ -167,7 +168,7 @@ def judged(job: Job, result: Margins, rules: list[Any]) -> Iterator[Verdict]:
             yield judging.judge(result, rule, radiotherapy=job.radiotherapy, margin=margin.name)
 
 
-def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins) -> list[str]:
+def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins, notes: Iterable[str] = ()) -> list[str]:
     """Every warning of a case, each once, from the picture to the margins."""
     raised = [*picture.flags, *(flag for region in regions.values() for flag in region.flags), *result.flags]
     named = [
@@ -176,7 +177,7 @@ def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins) 
         for flag in margin.flags
         if flag not in raised
     ]
-    return list(dict.fromkeys((*picture.warnings, *map(flags.sentence, raised), *named)))
+    return list(dict.fromkeys((*picture.warnings, *notes, *map(flags.sentence, raised), *named)))
 
 
 def write(case: Measured, folder: str | Path) -> list[Path]:

@@ -9,26 +9,29 @@ import numpy as np
 import pytest
 from shapely import Point, box
 
-from marginkit.edges import classed, directions, sectors, with_names
+from marginkit.edges import as_edge, directions, sectors, sources, with_names
 from marginkit.errors import UsageError
 from marginkit.measuring import measure
 from marginkit.records import Region
 
 
 def test_a_source_alone_restricts() -> None:
-    assert classed("edge.tif#label=1", str.upper) == "EDGE.TIF#LABEL=1"
-    assert classed("threshold:above=3,fill=yes", str.upper) == "THRESHOLD:ABOVE=3,FILL=YES"
+    for text in ("edge.tif#label=1", "threshold:above=3,fill=yes", "a,b.tif", "cuts=2.tif"):
+        assert sources(text) == {"": text}
+    assert as_edge({"": 7}) == 7
+    assert as_edge({}) is None
 
 
 def test_classes_keep_the_commas_of_their_sources() -> None:
     text = "natural=a,b.tif, cut=threshold:above=3,fill=yes,section=c.tif"
-    wanted = {"natural": "A,B.TIF", "cut": "THRESHOLD:ABOVE=3,FILL=YES", "section": "C.TIF"}
-    assert classed(text, str.upper) == wanted
+    wanted = {"natural": "a,b.tif", "cut": "threshold:above=3,fill=yes", "section": "c.tif"}
+    assert sources(text) == wanted
+    assert as_edge(wanted) == wanted
 
 
 def test_a_class_given_twice_is_refused() -> None:
     with pytest.raises(UsageError, match=r"'cut' is given twice \(E-USE-07\)"):
-        classed("cut=a.tif,natural=b.tif,cut=c.tif", str.upper)
+        sources("cut=a.tif,natural=b.tif,cut=c.tif")
 
 
 def test_directions_by_word_and_by_degrees() -> None:

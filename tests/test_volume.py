@@ -66,7 +66,7 @@ def refused(path: Path) -> str:
     return caught.value.code
 
 
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_C13_every_orientation(tmp_path: Path, orientation: str, suffix: str) -> None:
     truth = image(orientation)
@@ -264,3 +264,87 @@ def test_A11_thick_slices_across_need_a_confirmation(tmp_path: Path) -> None:
     picture = opening.open(tmp_path / "v.nii", confirm=True)
     assert picture.spacing_mm == pytest.approx((0.5, 0.5, 4.0))
     assert "confirmed_by_user" in picture.flags
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".mhd"])
+def test_packed_voxels(tmp_path: Path, suffix: str) -> None:
+    sitk.WriteImage(image("RAI"), str(tmp_path / f"v{suffix}"), useCompression=True)
+    picture = opening.open(tmp_path / f"v{suffix}")
+    same(picture, image("RAI"))
+    assert picture.kind == "volume"
+
+
+@pytest.mark.parametrize("suffix", [".nrrd", ".mha"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_cut_voxels_of_text_headers(tmp_path: Path, suffix: str, packed: bool) -> None:
+    path = tmp_path / f"v{suffix}"
+    sitk.WriteImage(image(), str(path), useCompression=packed)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert refused(path) == "E-FILE-02"
+
+
+@pytest.mark.parametrize("stated", ["../other.raw", "/etc/passwd", "other.raw", "LIST", "v%03d.raw 1 3 1"])
+def test_a_name_in_a_header_is_no_path(tmp_path: Path, stated: str) -> None:
+    (tmp_path / "other.raw").write_bytes(numbered().tobytes())
+    meta = f"ObjectType = Image\nNDims = 3\nDimSize = 5 4 3\nElementType = MET_SHORT\nElementDataFile = {stated}\n"
+    (tmp_path / "v.mhd").write_text(meta)
+    assert refused(tmp_path / "v.mhd") == "E-FILE-08"
+    nrrd = f"NRRD0004\ntype: short\ndimension: 3\nsizes: 5 4 3\nencoding: raw\nendian: little\ndata file: {stated}\n\n"
+    (tmp_path / "v.nrrd").write_text(nrrd)
+    assert refused(tmp_path / "v.nrrd") == "E-FILE-08"
+
+
+def test_voxels_beside_that_change_are_noticed(tmp_path: Path) -> None:
+    sitk.WriteImage(image(), str(tmp_path / "v.mhd"))
+    picture = opening.open(tmp_path / "v.mhd")
+    assert any("checksum covers the header" in note for note in picture.warnings)
+    (tmp_path / "v.raw").write_bytes(bytes(130))
+    with pytest.raises(MarginError, match="E-FILE-03"):
+        picture.read()
+
+
+def nrrd(path: Path, *lines: str, dtype: str = "<i2") -> Path:
+    head = ["NRRD0004", "# a remark: not a field", "type: short", "dimension: 3", "sizes: 5 4 3", "encoding: raw"]
+    head += [f"endian: {'big' if dtype[0] == '>' else 'little'}", *lines]
+    path.write_bytes("\n".join([*head, "", ""]).encode() + numbered(dtype).tobytes())
+    return path
+
+
+def test_nrrd_units_spaces_and_byte_order(tmp_path: Path) -> None:
+    ras = nrrd(
+        tmp_path / "v.nrrd", "space: right-anterior-superior", 'space units: "um" "um" "um"',
+        "space origin: (1000,2000,3000)",
+        "space directions: (-500,0,0) (0,-550,0) (0,0,590)", dtype=">i2",
+    )  # fmt: skip
+    picture = opening.open(ras)
+    assert picture.spacing_mm == pytest.approx((0.59, 0.55, 0.5))
+    assert picture.origin_mm == pytest.approx((-1, -2, 3))
+    np.testing.assert_array_equal(picture.read(), numbered())
+
+
+def test_nrrd_without_any_spacing_or_with_odd_units(tmp_path: Path) -> None:
+    bare = opening.open(nrrd(tmp_path / "bare.nrrd"))
+    assert bare.refusal is not None
+    assert bare.refusal.code == "E-CAL-01"
+    np.testing.assert_array_equal(bare.read(), numbered())
+    odd = opening.open(nrrd(tmp_path / "odd.nrrd", "spacings: 0.5 0.55 0.59", 'units: "pixel" "pixel" "pixel"'))
+    assert odd.refusal is not None
+    assert odd.refusal.code == "E-CAL-01"
+    plain = opening.open(nrrd(tmp_path / "plain.nrrd", "spacings: 0.5 0.55 0.59", 'units: "mm" "mm" "mm"'))
+    assert plain.spacing_mm == pytest.approx((0.59, 0.55, 0.5))
+
+
+def test_metaimage_without_spacing_has_none(tmp_path: Path) -> None:
+    text = "ObjectType = Image\nNDims = 3\nDimSize = 5 4 3\nElementType = MET_SHORT\nElementDataFile = LOCAL\n"
+    (tmp_path / "v.mha").write_bytes(text.encode() + numbered("<i2").tobytes())
+    picture = opening.open(tmp_path / "v.mha")
+    assert picture.refusal is not None
+    assert picture.refusal.code == "E-CAL-01"
+    np.testing.assert_array_equal(picture.read(), numbered())
+
+
+@pytest.mark.parametrize(
+    "line", ["type: block", "encoding: ascii", "sizes: 5 4", "sizes: 5 x 3", "byte skip: 7", "spacings: 1 nan? 1"]
+)
+def test_nrrd_headers_that_are_broken(tmp_path: Path, line: str) -> None:
+    assert refused(nrrd(tmp_path / "v.nrrd", line)) == "E-FILE-06"

@@ -34,8 +34,8 @@ class Stored:
     """What a header says.
 
     shape : stored order, the fastest axis first. dtype : with its byte order. offset : of the voxels, in bytes of the
-    file, or of what it unpacks to where ``packed`` is ``file``. data : the file of the voxels, where it is another.
-    slope, intercept : stored value -> value. claims : in array order (Z, Y, X).
+    file, or of what it unpacks to where ``packed`` is ``file``. slope, intercept : stored value -> value.
+    claims : in array order (Z, Y, X). data, data_before : the file of the voxels and its stamp, where it is another.
     """
 
     format: str
@@ -49,6 +49,7 @@ class Stored:
     intercept: float = 0.0
     warnings: tuple[str, ...] = ()
     data: str = ""
+    data_before: files.Stamp | None = None
 
     @property
     def scaled(self) -> bool:
@@ -97,6 +98,8 @@ def pixels(path: str, before: files.Stamp, stored: Stored, mask: bool) -> NDArra
         cause = f"{len(data)} of {need} bytes"
         raise FileError("E-FILE-02", "the file is cut short", cause=cause, remedy="Copy it again.", file=name)
     files.still(path, before)
+    if stored.data_before is not None:
+        files.still(stored.data, stored.data_before)
     array = np.frombuffer(data, stored.dtype, math.prod(stored.shape)).reshape(stored.shape, order="F")
     array = stored.frame.apply(array)
     if stored.scaled:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from marginkit import files
 from marginkit.records import Level, Picture
 
-from . import _nifti
+from . import _metaimage, _nifti, _nrrd
 from ._stored import Stored, pixels
 from ._window import ranges
 
@@ -23,8 +23,9 @@ SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
 
 def claims(head: bytes, name: str) -> int:
-    """2 for the signature of NIfTI, also inside gzip."""
-    return 2 if _nifti.is_nifti(head) else 0
+    """2 for NIfTI, also inside gzip, NRRD and MetaImage."""
+    known = _nifti.is_nifti(head) or head.startswith(_nrrd.MAGIC) or _metaimage.is_metaimage(head)
+    return 2 if known else 0
 
 
 def read(path: str) -> Picture:
@@ -38,6 +39,11 @@ def read_mask(path: str) -> Picture:
 
 
 def _header(path: str, name: str) -> Stored:
+    head = files.head(path)
+    if head.startswith(_nrrd.MAGIC):
+        return _nrrd.header(path, name)
+    if _metaimage.is_metaimage(head):
+        return _metaimage.header(path, name)
     return _nifti.header(path, name)
 
 

@@ -1,0 +1,76 @@
+"""DICOM: CT and MR series, from a folder or from one file of it; slides and their segmentations.
+
+The surprising thing: a file of a series is one plane of a volume, so its neighbours of the same series are read with
+it. Nothing about the patient leaves this module: no tag beyond a short list is decoded.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from marginkit.records import Level, Picture
+
+from . import _dicomfile, _dicomtiles, _series
+from ._window import ranges
+
+NAME = "dicom"
+SUFFIXES = (".dcm", ".dicom", ".ima")
+ZARR = {b"zarr.json", b".zattrs", b".zgroup", b".zarray"}
+
+
+def claims(head: bytes, name: str) -> int:
+    """2 for the signature, and for folders with a file that is called like DICOM; 1 for other plain folders."""
+    if not head.startswith(b"folder\n"):
+        return 2 if _dicomfile.is_dicom(head) else 0
+    names = set(head.lower().split(b"\n")[1:])
+    if names & ZARR:
+        return 0
+    return 2 if any(n.endswith((b".dcm", b".ima")) for n in names) else 1
+
+
+def read(path: str) -> Picture:
+    """The series as a volume (Z, Y, X); a plane by itself as (Y, X); a slide as (Y, X) or (Y, X, S)."""
+    name = Path(path).name
+    if not Path(path).is_dir() and (slide := _dicomtiles.tiled(path)):
+        return _slide(name, slide)
+    found = _series.series(path)
+    return _picture(name, found, alone=Path(path).is_dir() or len(found.slices) == 1)
+
+
+def _picture(name: str, found: _series.Series, alone: bool) -> Picture:
+    flat = len(found.slices) == 1
+    shape = found.shape[1:] if flat else found.frame.shape(found.shape)
+
+    def level(slices: tuple[slice, ...]) -> NDArray[Any]:
+        wanted = ranges(slices, shape)
+        array = _series.voxels(found)[0] if flat else _series.voxels(found)
+        return array[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
+
+    turned = found.frame.order != (0, 1, 2) or any(found.frame.flip)
+    flags = (("unknown_plane_gap",) if found.uneven else ()) + (("orientation_applied",) if turned else ())
+    beside = () if alone else (f"{len(found.slices)} files of its series were read; the checksum covers the one named",)
+    return Picture(
+        name, "DICOM", "YX" if flat else "ZYX", shape, found.dtype, (Level(shape, (1.0, 1.0), level),), "volume",
+        claims=(found.claim,), flags=flags, warnings=beside,
+        origin_mm=None if flat else found.frame.origin_mm, direction=None if flat else found.frame.direction,
+    )  # fmt: skip
+
+
+def _slide(name: str, found: _dicomtiles.Tiled) -> Picture:
+    colour = found.samples == 3
+    shape = (*found.shape, 3) if colour else found.shape
+
+    def level(slices: tuple[slice, ...]) -> NDArray[Any]:
+        rows, columns, *rest = ranges(slices, shape)
+        array = found.read(rows, columns)
+        return array[..., rest[0].start : rest[0].stop : rest[0].step] if rest else array
+
+    flags = () if found.segments or found.complete else ("not_scanned",)
+    kind = "DICOM segmentation" if found.segments else "DICOM slide"
+    return Picture(
+        name, kind, "YXS" if colour else "YX", shape, found.dtype, (Level(shape, (1.0, 1.0), level),), "slide",
+        claims=found.claims, flags=flags,
+    )  # fmt: skip

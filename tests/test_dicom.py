@@ -1,0 +1,303 @@
+"""DICOM series and contours: made with pydicom, truth typed or from SimpleITK's reader and shapely."""
+
+import builtins
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from marginkit import MarginError, opening
+from marginkit.readers._rtstruct import inside, rtstruct_mask, rtstruct_names
+
+pydicom = pytest.importorskip("pydicom")
+sitk = pytest.importorskip("SimpleITK")
+from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
+from pydicom.uid import ExplicitVRLittleEndian, generate_uid  # noqa: E402
+
+SECRET = "SECRETNAME"
+SERIES, PLACE = generate_uid(), generate_uid()
+SHAPE = (4, 3, 5)  # planes, rows, columns
+Y_MM, X_MM, GAP_MM = 0.9, 0.8, 2.5
+VALUES = np.arange(60).reshape(SHAPE).astype("<i2")
+AXIAL = ((1.0, 0, 0), (0, 1.0, 0))
+ORIGIN = np.array([10.0, -20.0, 30.0])
+
+
+def bare(sop: str = "1.2.840.10008.5.1.4.1.1.4") -> Dataset:
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID = sop
+    made.SOPInstanceUID = generate_uid()
+    made.PatientName = made.PatientID = SECRET
+    made.SeriesInstanceUID, made.FrameOfReferenceUID = SERIES, PLACE
+    return made
+
+
+def save(made: Dataset, path: Path) -> Path:
+    made.save_as(path, enforce_file_format=True)
+    return path
+
+
+def plane(number: int, orientation: Any = AXIAL, gap_mm: float = GAP_MM, **changes: Any) -> Dataset:
+    row, column = (np.array(v) for v in orientation)
+    made = bare()
+    made.Modality = "MR"
+    made.Rows, made.Columns = SHAPE[1:]
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated = made.BitsStored = 16
+    made.HighBit, made.PixelRepresentation = 15, 1
+    made.PixelSpacing = [Y_MM, X_MM]
+    made.SliceThickness = 1.0
+    made.ImageOrientationPatient = [*row, *column]
+    made.ImagePositionPatient = (ORIGIN + np.cross(row, column) * gap_mm * number).tolist()
+    made.InstanceNumber = 100 - number
+    made.PixelData = VALUES[number].tobytes()
+    for key, value in changes.items():
+        if value is None:
+            delattr(made, key)
+        else:
+            setattr(made, key, value)
+    return made
+
+
+def series(folder: Path, **changes: Any) -> Path:
+    """A folder with planes under names whose order says nothing."""
+    folder.mkdir(exist_ok=True)
+    for number, word in enumerate(("c", "a", "d", "b")):
+        save(plane(number, **changes), folder / f"{word}.dcm")
+    return folder
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(MarginError) as caught:
+        opening.open(path).read()
+    assert SECRET not in str(caught.value)
+    assert str(path.parent) not in str(caught.value)
+    return caught.value.code
+
+
+def test_A15_row_spacing_first_and_order_by_position(tmp_path: Path) -> None:
+    picture = opening.open(series(tmp_path / "s"))
+    assert picture.axes == "ZYX"
+    assert picture.spacing_mm == pytest.approx((GAP_MM, Y_MM, X_MM))
+    assert picture.origin_mm == pytest.approx(tuple(ORIGIN))
+    np.testing.assert_array_equal(picture.read(), VALUES)
+    part = (slice(1, 3), slice(None), slice(0, 5, 2))
+    np.testing.assert_array_equal(picture.levels[0].read(part), VALUES[part])
+
+
+def test_no_patient_in_the_picture(tmp_path: Path) -> None:
+    picture = opening.open(series(tmp_path / "s"))
+    assert SECRET not in repr(picture)
+    assert SERIES not in repr(picture)
+
+
+ORIENTATIONS = [
+    AXIAL, ((0, 1.0, 0), (0, 0, -1.0)), ((1.0, 0, 0), (0, 0, -1.0)), ((-1.0, 0, 0), (0, 1.0, 0)),
+    ((0.8, 0.6, 0), (-0.6, 0.8, 0)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_C13_orientation_as_simpleitk_turns_it(tmp_path: Path, orientation: Any) -> None:
+    folder = series(tmp_path / "s", orientation=orientation, gap_mm=0.85)
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    truth = sitk.DICOMOrient(reader.Execute(), "LPS")
+    picture = opening.open(folder)
+    np.testing.assert_array_equal(picture.read(), sitk.GetArrayFromImage(truth))
+    assert picture.spacing_mm == pytest.approx(truth.GetSpacing()[::-1])
+    assert picture.origin_mm == pytest.approx(truth.GetOrigin())
+
+
+def test_one_file_brings_its_series_and_only_that(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    other = plane(0, SeriesInstanceUID=generate_uid())
+    save(other, folder / "other.dcm")
+    picture = opening.open(folder / "a.dcm")
+    np.testing.assert_array_equal(picture.read(), VALUES)
+    assert any("4 files of its series" in note for note in picture.warnings)
+    assert refused(folder) == "E-AXE-01"
+
+
+def test_a_plane_by_itself_has_no_gap(tmp_path: Path) -> None:
+    picture = opening.open(save(plane(2), tmp_path / "one.dcm"))
+    assert (picture.axes, picture.spacing_mm) == ("YX", (Y_MM, X_MM))
+    np.testing.assert_array_equal(picture.read(), VALUES[2])
+
+
+def test_C08_a_missing_plane_leaves_no_spacing(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    (folder / "a.dcm").unlink()  # the second of four
+    picture = opening.open(folder)
+    assert picture.spacing_mm is None
+    assert picture.refusal is not None
+    assert "2.5 to 5 mm" in str(picture.refusal)
+    assert "unknown_plane_gap" in picture.flags
+
+
+def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "s"
+    folder.mkdir()
+    for number in range(4):
+        place = (ORIGIN + np.array([0, 0.5, GAP_MM]) * number).tolist()
+        save(plane(number, ImagePositionPatient=place), folder / f"{number}.dcm")
+    assert refused(folder) == "E-GRID-02"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"ImagePositionPatient": ORIGIN.tolist()}, "E-AXE-01"),
+        ({"ImagePositionPatient": None}, "E-AXE-01"),
+        ({"PhotometricInterpretation": "MONOCHROME1"}, "E-PIX-02"),
+        ({"PixelData": b"\0\0"}, "E-FILE-06"),
+        ({"PixelSpacing": [0.0, 0.5]}, "E-CAL-02"),
+    ],
+)
+def test_what_is_no_stack(tmp_path: Path, changes: dict[str, Any], code: str) -> None:
+    assert refused(series(tmp_path / "s", **changes)) == code
+
+
+def test_planes_of_different_spacing(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    save(plane(1, PixelSpacing=[Y_MM, 0.9]), folder / "a.dcm")
+    assert refused(folder) == "E-GRID-02"
+
+
+def test_A14_spacing_at_the_detector_is_none(tmp_path: Path) -> None:
+    made = plane(0, PixelSpacing=None, ImagerPixelSpacing=[0.1, 0.1], EstimatedRadiographicMagnificationFactor=1.5)
+    picture = opening.open(save(made, tmp_path / "x.dcm"))
+    assert picture.refusal is not None
+    assert picture.refusal.code == "E-CAL-06"
+    both = plane(0, ImagerPixelSpacing=[0.1, 0.1])
+    (tmp_path / "both").mkdir()
+    assert opening.open(save(both, tmp_path / "both" / "x.dcm")).spacing_mm == (Y_MM, X_MM)
+
+
+@pytest.mark.parametrize(("slope", "dtype"), [("1", "int64"), ("0.5", "float64")])
+def test_rescaling(tmp_path: Path, slope: str, dtype: str) -> None:
+    picture = opening.open(series(tmp_path / "s", RescaleSlope=slope, RescaleIntercept="-1024"))
+    assert picture.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(picture.read(), VALUES * float(slope) - 1024)
+
+
+def test_a_file_that_changes_is_noticed(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    picture = opening.open(folder)
+    (folder / "a.dcm").write_bytes((folder / "a.dcm").read_bytes() + b"\0\0")
+    with pytest.raises(MarginError, match="E-FILE-03"):
+        picture.read()
+
+
+def test_broken_files_do_not_speak(tmp_path: Path) -> None:
+    whole = save(plane(0), tmp_path / "x.dcm").read_bytes()
+    for cut in (140, 200, 400, len(whole) - 3):
+        (tmp_path / "x.dcm").write_bytes(whole[:cut])
+        assert refused(tmp_path / "x.dcm").startswith("E-")
+
+
+def test_pydicom_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(plane(0), tmp_path / "x.dcm")
+    real = builtins.__import__
+
+    def absent(name: str, *rest: Any, **more: Any) -> Any:
+        if name.startswith("pydicom"):
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(MarginError, match=r"E-EXTRA-01.*marginkit\[dicom\]"):
+        opening.open(path)
+
+
+def contours(path: Path, rings: list[np.ndarray], place: str = PLACE, names: tuple[str, ...] = ("GTV",)) -> Path:
+    made = bare("1.2.840.10008.5.1.4.1.1.481.3")
+    made.Modality = "RTSTRUCT"
+    made.StructureSetROISequence, made.ROIContourSequence = [], []
+    for number, name in enumerate(names, 1):
+        roi, drawn = Dataset(), Dataset()
+        roi.ROINumber, roi.ROIName, roi.ReferencedFrameOfReferenceUID = number, name, place
+        drawn.ReferencedROINumber, drawn.ContourSequence = number, []
+        for ring in rings:
+            item = Dataset()
+            item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(ring)
+            item.ContourData = [f"{v:.6f}" for v in ring.ravel()]
+            drawn.ContourSequence.append(item)
+        made.StructureSetROISequence.append(roi)
+        made.ROIContourSequence.append(drawn)
+    return save(made, path)
+
+
+def box(number: float, low: tuple[float, float], high: tuple[float, float], orientation: Any = AXIAL) -> np.ndarray:
+    """A rectangle around pixel centres (row, column) low to high of a plane, in mm."""
+    row, column = (np.array(v) for v in orientation)
+    corners = [(low[0], low[1]), (low[0], high[1]), (high[0], high[1]), (high[0], low[1])]
+    start = ORIGIN + np.cross(row, column) * GAP_MM * number
+    return np.array([start + column * y * Y_MM + row * x * X_MM for y, x in corners])
+
+
+def test_contours_fill_centres_and_inner_ones_take_away(tmp_path: Path) -> None:
+    rings = [box(1, (-0.4, -0.4), (2.4, 4.4)), box(1, (0.6, 0.6), (1.4, 2.4)), box(3, (0.5, 2.5), (2.4, 4.4))]
+    rs = contours(tmp_path / "rs.dcm", rings)
+    expected = np.zeros(SHAPE, bool)
+    expected[1] = True
+    expected[1, 1, 1:3] = False
+    expected[3, 1:, 3:] = True
+    np.testing.assert_array_equal(rtstruct_mask(rs, series(tmp_path / "s")), expected)
+    assert rtstruct_names(rs) == ("GTV",)
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS[:4])
+def test_contours_turn_with_their_series(tmp_path: Path, orientation: Any) -> None:
+    """The voxels that a contour takes have the values that were under it."""
+    folder = series(tmp_path / "s", orientation=orientation)
+    rs = contours(tmp_path / "rs.dcm", [box(2, (0.5, 1.5), (1.5, 3.5), orientation)])
+    taken = opening.open(folder).read()[rtstruct_mask(rs, folder)]
+    assert sorted(taken.tolist()) == sorted(VALUES[2, 1, 2:4].tolist())
+
+
+def test_contours_that_do_not_belong(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    cases = {
+        "between": ([box(1.5, (0, 0), (1, 1))], PLACE), "outside": ([box(1, (0, 0), (9, 1))], PLACE),
+        "beyond": ([box(7, (0, 0), (1, 1))], PLACE), "other": ([box(1, (0, 0), (1, 1))], generate_uid()),
+    }  # fmt: skip
+    for name, (rings, place) in cases.items():
+        with pytest.raises(MarginError, match="E-GRID-01"):
+            rtstruct_mask(contours(tmp_path / f"{name}.dcm", rings, place), folder)
+
+
+def test_a_region_is_chosen_by_its_name(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    rs = contours(tmp_path / "rs.dcm", [box(1, (-0.4, -0.4), (0.4, 0.4))], names=("GTV", "skin"))
+    assert rtstruct_mask(rs, folder, "skin").sum() == 1
+    for wrong in (None, "GTV2"):
+        with pytest.raises(MarginError, match=r"E-FILE-10.*GTV, skin"):
+            rtstruct_mask(rs, folder, wrong)
+    with pytest.raises(MarginError, match="E-FILE-09"):
+        rtstruct_names(folder / "a.dcm")
+
+
+def test_inside_is_what_shapely_says() -> None:
+    from shapely import Polygon, contains_xy
+
+    generator = np.random.default_rng(7)
+    rows, columns = np.mgrid[:30, :40]
+    for _ in range(50):
+        angle = np.sort(generator.uniform(0, 2 * np.pi, 12))
+        reach = generator.uniform(3, 20, 12)
+        ring = np.stack([14.03 + reach * np.sin(angle), 19.07 + reach * np.cos(angle)], axis=1)
+        truth = contains_xy(Polygon(ring), rows.ravel(), columns.ravel()).reshape(30, 40)
+        np.testing.assert_array_equal(inside(ring, (30, 40)), truth)
+
+
+def test_rings_that_share_a_side_neither_overlap_nor_leave_a_gap() -> None:
+    left = np.array([[1.0, 1], [1, 4], [6, 4], [6, 1]])
+    right = np.array([[1.0, 4], [1, 8], [6, 8], [6, 4]])
+    whole = np.array([[1.0, 1], [1, 8], [6, 8], [6, 1]])
+    both = inside(left, (9, 10)).astype(int) + inside(right, (9, 10))
+    np.testing.assert_array_equal(both, inside(whole, (9, 10)).astype(int))
+    assert both.sum() == 35
