@@ -137,7 +137,7 @@ class _Case:
         }
         if len(set(answers.values())) > 1:
             return self._either_way(missing, answers)
-        return self._decided(next(iter(answers.values())), next(iter(answers)))
+        return self._decided(next(iter(answers.values())), list(answers))
 
     def _said(self, category: str, state: State, reason: str) -> Verdict:
         return Verdict(self.policy.id, category, state, f"{reason}.", self.margin.name)
@@ -206,19 +206,22 @@ class _Case:
         reason = f"{' and '.join(name.replace('_', ' ') for name in missing)} was not given: {', '.join(told)}"
         return self._said(category, "not_assessable", reason)
 
-    def _decided(self, labels: tuple[str, ...], context: Context) -> Verdict:
-        in_context = "".join(f" {SAID[name][0 if value else 1]}" for name, value in context if name in SAID)
+    def _decided(self, labels: tuple[str, ...], contexts: list[Context]) -> Verdict:
+        """The verdict that holds in every context that is still possible."""
         low, high = self._interval()
         told = "tumor is at the edge" if self.margin.qualifier == "touching" else f"margin {shown(self.margin)}"
         if len(labels) > 1:
             between = f"{millimetres(low)} to {millimetres(high)}" if high < inf else f"from {millimetres(low)}"
-            return self._said(
-                " or ".join(labels), "indeterminate", f"{told}, but it may be {between}: a limit lies between"
-            )
-        rule = next(
-            level.rule for level in self.policy.levels if level.label == labels[0] and level.applies(dict(context))
-        )
-        return self._said(labels[0], "certain", f"{told}, {labels[0]} is {rule} mm{in_context}{self._planes()}")
+            reason = f"{told}, but it may be {between}: a limit lies between"
+            return self._said(" or ".join(labels), "indeterminate", reason)
+        rules = " and ".join(dict.fromkeys(self._rule(labels[0], context) for context in contexts))
+        return self._said(labels[0], "certain", f"{told}, {labels[0]} is {rules}{self._planes()}")
+
+    def _rule(self, label: str, context: Context) -> str:
+        """The rule of a label, with the context that it holds in."""
+        levels = (level for level in self.policy.levels if level.label == label and level.applies(dict(context)))
+        words = "".join(f" {SAID[name][0 if value else 1]}" for name, value in context)
+        return f"{next(levels).rule} mm{words}"
 
     def _planes(self) -> str:
         """What was looked at, since no image shows the whole edge."""

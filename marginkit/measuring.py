@@ -233,7 +233,8 @@ class _View:
     def margin(self, name: str, selected: Bools) -> Margin:
         """The margin over some bits of the cut edge."""
         nearest = self.nearest.take(selected[self.cut])
-        size = float(self.scene.outline.size[selected].sum())
+        reached = np.isfinite(nearest.distance_mm)  # edge of pieces without tumor has no margin
+        size = float(self.scene.outline.size[selected][reached].sum())
         unseen = min(self.frame_mm, self.section_mm)
         unseen_mm = unseen if np.isfinite(unseen) else None
         closest = self.scene.closest(selected, nearest)

@@ -69,6 +69,7 @@ def test_radiotherapy_unknown_gives_both_answers() -> None:
     for value, label in ((7.0, "adequate"), (0.4, "inadequate")):
         same = judge(margins(value), "sarcoma-cates-2019")
         assert (same.category, same.state) == (label, "certain")
+        assert "without radiotherapy and" in same.reason
 
 
 def test_D21_interval_over_a_limit_is_indeterminate() -> None:

@@ -1,4 +1,4 @@
-"""DICOM: CT and MR series, from a folder or from one file of it.
+"""DICOM: CT and MR series, from a folder or from one file of it; slides and their segmentations.
 
 The surprising thing: a file of a series is one plane of a volume, so its neighbours of the same series are read with
 it. Nothing about the patient leaves this module: no tag beyond a short list is decoded.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from marginkit.records import Level, Picture
 
-from . import _dicomfile, _series
+from . import _dicomfile, _dicomtiles, _series
 from ._window import ranges
 
 NAME = "dicom"
@@ -32,8 +32,10 @@ def claims(head: bytes, name: str) -> int:
 
 
 def read(path: str) -> Picture:
-    """The series as a volume (Z, Y, X); a plane by itself as (Y, X)."""
+    """The series as a volume (Z, Y, X); a plane by itself as (Y, X); a slide as (Y, X) or (Y, X, S)."""
     name = Path(path).name
+    if not Path(path).is_dir() and (slide := _dicomtiles.tiled(path)):
+        return _slide(name, slide)
     found = _series.series(path)
     return _picture(name, found, alone=Path(path).is_dir() or len(found.slices) == 1)
 
@@ -54,4 +56,21 @@ def _picture(name: str, found: _series.Series, alone: bool) -> Picture:
         name, "DICOM", "YX" if flat else "ZYX", shape, found.dtype, (Level(shape, (1.0, 1.0), level),), "volume",
         claims=(found.claim,), flags=flags, warnings=beside,
         origin_mm=None if flat else found.frame.origin_mm, direction=None if flat else found.frame.direction,
+    )  # fmt: skip
+
+
+def _slide(name: str, found: _dicomtiles.Tiled) -> Picture:
+    colour = found.samples == 3
+    shape = (*found.shape, 3) if colour else found.shape
+
+    def level(slices: tuple[slice, ...]) -> NDArray[Any]:
+        rows, columns, *rest = ranges(slices, shape)
+        array = found.read(rows, columns)
+        return array[..., rest[0].start : rest[0].stop : rest[0].step] if rest else array
+
+    flags = () if found.segments or found.complete else ("not_scanned",)
+    kind = "DICOM segmentation" if found.segments else "DICOM slide"
+    return Picture(
+        name, kind, "YXS" if colour else "YX", shape, found.dtype, (Level(shape, (1.0, 1.0), level),), "slide",
+        claims=found.claims, flags=flags,
     )  # fmt: skip

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from marginkit import files
 from marginkit.errors import OutlineError
-from marginkit.geometry.polygon import checked, multi
 
 from ._drawn import Drawn, refused
 from ._drawnfile import Unit, parse
@@ -92,6 +91,8 @@ def select(
     OutlineError : E-GEO-03 no outline has the name (it lists the names there are), or nothing is left of it; E-GEO-05
         areas and lines together, more than one plane, or not in pixels.
     """
+    from marginkit.geometry.polygon import checked, multi
+
     items = list(outlines)
     chosen = _named(items, name)
     _refuse_mix(chosen)
@@ -141,23 +142,25 @@ def _refuse_mix(chosen: Sequence[NamedOutline]) -> None:
     if any(item.unit == "fraction" for item in chosen):
         cause = "they are fractions of the slide's width"
         raise OutlineError("E-GEO-05", "the outlines are not in pixels", cause=cause, remedy="Scale with in_pixels.")
-    for what, found in {
-        "unit": {item.unit for item in chosen},
-        "plane": {item.plane for item in chosen},
-        "kind (areas and lines)": {item.is_line for item in chosen},
+    for what, count in {
+        "unit": len({item.unit for item in chosen}),
+        "plane": len({item.plane for item in chosen}),
+        "kind (areas and lines)": len({item.is_line for item in chosen}),
     }.items():
-        if len(found) > 1:
+        if count > 1:
             raise OutlineError("E-GEO-05", f"outlines of more than one {what}", remedy="Choose by class or name.")
 
 
 def _lines(chosen: Sequence[NamedOutline]) -> MultiLineString:
     from shapely.geometry import MultiLineString
 
-    return MultiLineString([part for item in chosen for part in item.outline.geoms])
+    return MultiLineString([part for item in chosen for part in item.outline.geoms if part.geom_type == "LineString"])
 
 
 def _union(chosen: Sequence[NamedOutline]) -> MultiPolygon:
     import shapely
+
+    from marginkit.geometry.polygon import multi
 
     if len(chosen) == 1:
         return multi(chosen[0].outline)
@@ -199,6 +202,8 @@ def _kept(items: list[Drawn], lines: bool, name: str) -> list[Drawn]:
 
 def _outline(item: Drawn, unit: Unit, file: str) -> NamedOutline:
     """The annotation, checked, less its holes."""
+    from marginkit.geometry.polygon import checked, multi
+
     name = item.group or item.label
     if item.kind == "line":
         return NamedOutline(name, item.shape, unit, (), item.label, item.plane)

@@ -149,8 +149,11 @@ def _legend(bar: Sidebar, case: Measured, other_edge: bool) -> None:
     for name in list(barriers(case))[:4]:
         _entry(bar, name if name.startswith("barrier") else f"barrier: {name}", _colours.BARRIER, dashed=False)
     if other_edge:
-        words = f"outline that is not cut edge: frame, section, hole, piece without {case.result.region}"
-        _entry(bar, words, _colours.OTHER_EDGE, dashed=True)
+        classes = [name for name, size in case.result.profile.by_class.items() if size and name != "cut"]
+        other = ", ".join(
+            [*classes, *([f"piece without {case.result.region}"] if "several_pieces" in case.result.flags else [])]
+        )
+        _entry(bar, f"outline that is not cut edge{': ' if other else ''}{other}", _colours.OTHER_EDGE, dashed=True)
 
 
 def _entry(bar: Sidebar, words: str, colour: Colour, *, dashed: bool) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from marginkit.errors import PixelError
 
 SHOWN_VALUES = 20
-WAYS = "Choose labels (label=1+2), or save the mask without loss, with two values."
+WAYS = "Choose labels (#label=1+2), or a threshold (#threshold=128), or save the mask with two values."
 
 
 def grey(array: NDArray[Any]) -> NDArray[Any]:

@@ -31,16 +31,19 @@ class Select:
 
     page : number of the plane among its T, C and Z planes in the file's order, from 0; None for all.
     labels : values that make the region; empty for a file of two values. channel : number on C, or of the sample.
+    threshold : of a grey mask (JPEG, smoothed) the region is where it is at least this.
     """
 
     page: int | None = None
     labels: tuple[int, ...] = ()
     channel: int | None = None
+    threshold: float | None = None
 
     def __str__(self) -> str:
         words = [] if self.page is None else [f"page={self.page}"]
         words += [f"label={'+'.join(map(str, self.labels))}"] if self.labels else []
         words += [] if self.channel is None else [f"channel={self.channel}"]
+        words += [] if self.threshold is None else [f"threshold={self.threshold:g}"]
         return ":".join(words)
 
 
@@ -48,17 +51,30 @@ def parse_select(text: str) -> Select:
     """The choice in words such as ``page=0:label=0+1:channel=2``; PixelError E-PIX-07 for others.
 
     >>> parse_select("label=1+4:page=2")
-    Select(page=2, labels=(1, 4), channel=None)
+    Select(page=2, labels=(1, 4), channel=None, threshold=None)
     >>> parse_select("")
-    Select(page=None, labels=(), channel=None)
+    Select(page=None, labels=(), channel=None, threshold=None)
     """
     found: dict[str, str] = {}
     for word in text.split(":") if text.strip() else []:
         key, equals, value = (part.strip() for part in word.partition("="))
-        if not equals or key not in ("page", "label", "channel") or key in found:
+        if not equals or key not in ("page", "label", "channel", "threshold") or key in found:
             _misread(text, f"{word!r}")
         found[key] = value
-    return Select(_number(found, "page", text), _labels(found, text), _number(found, "channel", text))
+    page, channel = _number(found, "page", text), _number(found, "channel", text)
+    return Select(page, _labels(found, text), channel, _threshold(found, text))
+
+
+def _threshold(found: dict[str, str], text: str) -> float | None:
+    if "threshold" not in found:
+        return None
+    try:
+        value = float(found["threshold"])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "label" in found:
+        _misread(text, "threshold wants one number, and no label beside it")
+    return value
 
 
 def _number(found: dict[str, str], key: str, text: str) -> int | None:
@@ -99,7 +115,7 @@ def region_from_picture(picture: Picture, select: Select | None = None) -> Regio
     chosen = select or Select()
     try:
         array, axes = _planes(picture, chosen)
-        data = meaning(array, chosen.labels)
+        data = meaning(array, chosen.labels) if chosen.threshold is None else array >= chosen.threshold
     except MarginError as error:
         raise error if error.file else error.about(picture.name) from error
     spacing = picture.spacing_mm

@@ -51,3 +51,27 @@ def test_contours_and_mask_of_one_patient(shared_data: Path) -> None:
     print(f"dice {dice:.4f}, volumes {drawn.sum()} and {mask.sum()} voxels")
     assert dice > 0.95
     assert drawn.sum() == pytest.approx(mask.sum(), rel=0.03)
+
+
+def test_the_smallest_dicom_slide(shared_data: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    path = shared_data / "wsi-dicom-tiny" / "sm_image.dcm"
+    picture = opening.open(path)
+    assert picture.spacing_mm == pytest.approx((0.000499, 0.000499))
+    assert [claim.source for claim in picture.claims] == ["DICOM PixelSpacing", "DICOM ImagedVolume"]
+    tiles = pydicom.dcmread(path).pixel_array.reshape(5, 5, 10, 10, 3)
+    np.testing.assert_array_equal(picture.read(), tiles.transpose(0, 2, 1, 3, 4).reshape(50, 50, 3))
+
+
+def test_the_segmentation_of_the_smallest_slide(shared_data: Path) -> None:
+    pydicom = pytest.importorskip("pydicom")
+    path = shared_data / "wsi-dicom-tiny" / "seg_image_sm_control.dcm"
+    picture = opening.open(path, mask=True)
+    assert (picture.shape, picture.spacing_mm) == ((50, 50), (0.000499, 0.000499))
+    labels = picture.read()
+    stored = pydicom.dcmread(path)
+    frames = list(zip(stored.PerFrameFunctionalGroupsSequence, stored.pixel_array))
+    assert (labels > 0).sum() == sum(int(pixels.sum()) for _, pixels in frames)
+    place, pixels = frames[0][0].PlanePositionSlideSequence[0], frames[0][1]
+    top, left = place.RowPositionInTotalImagePixelMatrix - 1, place.ColumnPositionInTotalImagePixelMatrix - 1
+    np.testing.assert_array_equal(labels[top : top + 10, left : left + 10] == 1, pixels == 1)
