@@ -6,7 +6,6 @@ used, nor forget one that was.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
 
 OUTLINES = (".geojson", ".json", ".xml")
-CUTTER = "threshold"
-CUT_AT = re.compile(r"(above|below)\s*=")
 MAY_BE_EMPTY = ("tumor", "signal")
 
 
@@ -78,33 +75,14 @@ class Fetcher:
         a label image of a case without tumor has no pixel of that label."""
         from marginkit.segmenters import masks
 
-        if CUT_AT.match(select):
-            return self._cut(opened, select)
         chosen = masks.parse_select(select) if select else None
         try:
             return masks.region_from_picture(opened, chosen)
         except PixelError as error:
-            if error.code != "E-PIX-05":
-                raise
-            if chosen is None or not chosen.labels:
-                remedy = f"{error.remedy} Or name a value to cut at: {opened.name}#above=127."
-                raise PixelError(error.code, error.what, cause=error.cause, remedy=remedy, file=opened.name) from error
-            if role not in MAY_BE_EMPTY:
+            if error.code != "E-PIX-05" or chosen is None or not chosen.labels or role not in MAY_BE_EMPTY:
                 raise
             self.notes.append(f"{role}: {error}")
             return Region(np.zeros(self.picture.spatial_shape, bool), maker=f"{opened.name} ({chosen})")
-
-    def _cut(self, opened: Picture, select: str) -> Region:
-        """A mask file with many values, cut at the value that the user names (``above=127``)."""
-        words = ",".join(word for word in select.split(":"))
-        source = sources.parse(f"{CUTTER}:{words}", [CUTTER])
-        assert isinstance(source, SegmenterSource)
-        named = dict(source.options)
-        if "S" in opened.axes:
-            named.setdefault("channel", "grey")
-        segmenter = shelf.get("segmenters", CUTTER)
-        found: Region = segmenter.segment(opened, sources.typed_options(segmenter, named.items()))
-        return replace(found, maker=f"{opened.name} ({found.maker})")
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})

@@ -54,7 +54,7 @@ def files(tmp_path: Path) -> Path:
         ("labels.tif#label=2", "labels.tif#label=1+2"),
         ("pages.tif#page=0:label=2", "pages.tif#page=0:label=1+2"),
         ("tumor.png", "threshold:channel=0,above=50"),
-        ("labels.tif#above=1", "labels.tif#above=0.5"),
+        ("labels.tif#threshold=2", "labels.tif#threshold=0.5"),
     ],
 )
 def test_every_kind_of_mask_gives_the_same_margin(files: Path, tumor: str, specimen: str) -> None:
@@ -98,11 +98,11 @@ def test_B13_a_jpeg_mask_is_refused_until_a_value_to_cut_at_is_named(files: Path
     specimen = "threshold:channel=1,above=0.5"
     error = failed(image, files / "tumor.jpg", specimen)
     assert error.code == "E-PIX-05"
-    assert "above=127" in str(error)
+    assert "threshold=" in str(error)
     for name in ("tumor.jpg", "colour.jpg"):
-        case = measured(image, files / f"{name}#above=127", specimen)
+        case = measured(image, files / f"{name}#threshold=128", specimen)
         assert case.result.value_mm == pytest.approx(18.0, abs=0.5)
-        assert case.regions["tumor"].maker == f"{name} (threshold grey above 127 (given))"
+        assert case.regions["tumor"].maker == f"{name} (threshold=128)"
 
 
 def test_C05_a_mask_of_another_shape_is_refused_by_name(files: Path) -> None:
