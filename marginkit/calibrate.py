@@ -92,7 +92,7 @@ def against(taken: Calibration, claims: Sequence[Claim], kind: str) -> tuple[tup
     own = Claim(taken.source, taken.spacing_mm, taken.detail)
     if strange := implausible(own, kind):
         flags.append(strange.flag)
-        notes.append(f"typed pixel size {strange.text}")
+        notes.append(f"pixel size {strange.text}")
     for claim in claims:
         usable = not problem_of(claim, len(taken.spacing_mm)) and doubt_of(claim, kind) is None
         if usable and _difference(spacing_of(claim), taken.spacing_mm) > AGREE:

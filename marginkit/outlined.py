@@ -7,7 +7,6 @@ image, or of another level, would be measured without a word; so outlines that d
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from marginkit.errors import OutlineError, plain
@@ -36,13 +35,11 @@ def region(path: str, name: str, picture: Picture, plane: int | None, *, lines: 
         found, notes = _read(path, lines, plane)
         found = polygons.in_pixels(found, picture.spatial_shape[-1])
     try:
-        chosen = _lines(found, name) or found
-        areas = [one for one in chosen if not one.is_line]
-        data: Any = polygons.select(areas, name or None) if areas else _joined(chosen)
+        data: Any = polygons.select(found, name or None)
     except OutlineError as error:
         raise error if error.file else error.about(path) from error
     _check_on(picture, data, path)
-    flags = tuple(dict.fromkeys(flag for one in chosen for flag in one.flags))
+    flags = tuple(dict.fromkeys(flag for one in found for flag in one.flags))
     return Region(data, flags=flags), (*(plain(str(one.message)) for one in caught), *notes)
 
 
@@ -62,26 +59,6 @@ def _read(path: str, lines: bool, plane: int | None) -> tuple[list[NamedOutline]
     if drawn <= {(0, 0)}:
         return found, (f"the outlines say no plane: they are used for slice {plane}",)
     return polygons.read_regions(path, lines=lines, plane=(plane, 0)), ()  # refused, with the planes there are
-
-
-def _lines(found: Sequence[NamedOutline], name: str) -> list[NamedOutline]:
-    """What is drawn as lines under the name; E-GEO-05 where there are areas too."""
-    wanted = [
-        one for one in found if not name or name.strip().casefold() in (one.name.casefold(), one.label.casefold())
-    ]
-    lines = [one for one in wanted if one.is_line]
-    if lines and len(lines) < len(wanted):
-        cause = f"{len(lines)} lines and {len(wanted) - len(lines)} areas"
-        remedy = "Give lines and areas classes of their own."
-        raise OutlineError("E-GEO-05", "areas and lines of one class", cause=cause, remedy=remedy)
-    return lines
-
-
-def _joined(lines: Sequence[NamedOutline]) -> Any:
-    from shapely import MultiLineString
-
-    parts: list[Any] = [part for one in lines for part in one.outline.geoms]
-    return MultiLineString(parts)
 
 
 def _check_on(picture: Picture, shape: Any, path: str) -> None:
