@@ -96,7 +96,7 @@ def kinds(faces: Facets, specimen: Runs, holes: Literal["ignore", "cut"]) -> tup
 
 
 def _void(faces: Facets, specimen: Runs, within: Ints, kind: Codes, through: Bools) -> None:
-    """Mark the faces ``within`` the array whose background does not reach its border, or only that of a stack's ends."""
+    """Mark the faces ``within`` the array whose background does not reach its border, or only the ends of a stack."""
     back = components(gaps(specimen), corners=False)
     enclosed, aside = ~back.meets_border(), ~back.meets_border(len(specimen.shape) - 2)
     if not aside.any():
