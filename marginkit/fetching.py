@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from marginkit import files, grids, opening, outlined, shelf, sources
-from marginkit.errors import AxesError, FileError, GridError, PixelError, plain
+from marginkit.errors import AxesError, GridError, PixelError, plain
+from marginkit.readers import structures
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
 
@@ -24,14 +25,13 @@ MAY_BE_EMPTY = ("tumor", "signal")
 class Fetcher:
     """Fetches regions for one picture.
 
-    image : the file or folder that the picture was read from; contours in mm need its planes.
     plane : the plane of a stack that is measured; None where all are.
     inputs : role, name and digest of each file that was read. notes : what one should know of them.
     """
 
-    image: str
     picture: Picture
     plane: int | None = None
+    image: str = ""  # path of the picture: contours of a structure set lie on the grid of its series
     inputs: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _opened: dict[str, Picture] = field(default_factory=dict)
@@ -47,8 +47,9 @@ class Fetcher:
             found = self._segmented(source)
         elif source.path.lower().endswith(OUTLINES):
             found = self._outlined(source, role, lines)
-        elif _is_dicom(source.path) and (contoured := self._contoured(source, role)):
-            found = contoured
+        elif structures.is_structure_set(source.path):
+            found = structures.region(source.path, self.image, source.select or None)
+            self._note(role, source, files.sha256(source.path))
         else:
             found = self._masked(source, role)
         return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
@@ -64,27 +65,6 @@ class Fetcher:
         self._note(role, source, digest)
         self.notes += [f"{role}: {note}" for note in notes]
         return replace(found, maker=plain(source.name))
-
-    def _contoured(self, source: FileSource, role: str) -> Region | None:
-        """The region of a radiotherapy structure set, in voxels of the series; None where the file is something else.
-
-        FileError E-FILE-10 where the region is not there. GridError E-GRID-01 where the image is no such series.
-        """
-        from marginkit.readers import _rtstruct
-
-        try:
-            names = _rtstruct.rtstruct_names(source.path)
-        except FileError as error:
-            if error.code != "E-FILE-09":
-                raise
-            return None
-        if not Path(self.image).is_dir():
-            cause = f"it holds {', '.join(map(plain, names))}"
-            remedy = "Give the folder of the DICOM series that they were drawn on as the image."
-            raise GridError("E-GRID-01", "contours need their series", cause=cause, remedy=remedy, file=source.path)
-        mask = _rtstruct.rtstruct_mask(source.path, self.image, source.select or None)
-        self._note(role, source, files.sha256(source.path))
-        return Region(mask, maker=plain(source.name), flags=("rasterised_contours",))
 
     def _masked(self, source: FileSource, role: str) -> Region:
         if source.path not in self._opened:
@@ -111,11 +91,6 @@ class Fetcher:
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})
-
-
-def _is_dicom(path: str) -> bool:
-    """Whether it is a single DICOM file, by its first bytes."""
-    return Path(path).is_file() and files.head(path)[128:132] == b"DICM"
 
 
 def at_plane(region: Region, plane: int, picture: Picture) -> Region:

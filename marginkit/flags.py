@@ -35,6 +35,12 @@ _ALL = (
     Flag("line_leaves_tissue", "The straight line of the closest pair leaves the tissue."),
     Flag("single_plane", "One plane was examined: in 3-D the margin can only be smaller.", True),
     Flag("anisotropic", "The pixel is not square; distances use both sizes."),
+    Flag(
+        "void_leaves_stack",
+        "The nearest edge is that of a void that leaves the stack through its first or last slice only: "
+        "if it is a lumen, class it as hole.",
+        True,
+    ),
     Flag("unknown_plane_gap", "The gap between planes is unknown: planes are measured one by one.", True),
     Flag("several_pieces", "The image holds more than one piece of tissue; each is measured by itself."),
     Flag("barrier_breached", "Tumor has broken through a barrier: it protects nothing behind the breach.", True),

@@ -253,6 +253,9 @@ class _View:
         parts = self._parts(closest, selected, nearest)
         bit = int(np.flatnonzero(selected)[closest.bit])
         qualifier, flags = self._qualified(closest, unseen)
+        leaves_stack = getattr(self.scene, "leaves_stack", None)
+        if leaves_stack is not None and leaves_stack[bit]:
+            flags = (*flags, "void_leaves_stack")
         straight = self.scene.stays_inside(closest.edge_px, closest.tumor_px)
         pair = self._pair(closest, None if straight else self.scene.through_tissue_mm(selected, closest))
         low, high = parts["all"]

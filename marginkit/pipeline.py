@@ -90,7 +90,7 @@ def measured(job: Job) -> Measured:
     picture, plane = reading.read(
         job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
     )
-    fetcher = Fetcher(job.image, picture, plane)
+    fetcher = Fetcher(picture, plane, job.image)
     regions = segmented(job, fetcher)
     inputs = with_edges(job, fetcher, regions, picture, plane)
     result, slices, plane = all_planes(inputs, picture, plane)

@@ -301,3 +301,57 @@ def test_rings_that_share_a_side_neither_overlap_nor_leave_a_gap() -> None:
     both = inside(left, (9, 10)).astype(int) + inside(right, (9, 10))
     np.testing.assert_array_equal(both, inside(whole, (9, 10)).astype(int))
     assert both.sum() == 35
+
+
+def grouped(frames: list[int], **changes: Any) -> Dataset:
+    """An enhanced file: planes as frames in the order given, orientation and spacing once, positions for each."""
+    made = plane(0, PixelSpacing=None, ImagePositionPatient=None, ImageOrientationPatient=None)
+    made.NumberOfFrames = len(frames)
+    made.PixelData = b"".join(VALUES[number].tobytes() for number in frames)
+    shared, measures, turned = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing = [Y_MM, X_MM]
+    turned.ImageOrientationPatient = [*AXIAL[0], *AXIAL[1]]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [turned]
+    made.SharedFunctionalGroupsSequence = [shared]
+    each = []
+    for number in frames:
+        place, one, values = Dataset(), Dataset(), Dataset()
+        place.ImagePositionPatient = (ORIGIN + np.array([0, 0, GAP_MM]) * number).tolist()
+        values.RescaleSlope, values.RescaleIntercept = number + 1, -number
+        one.PlanePositionSequence, one.PixelValueTransformationSequence = [place], [values]
+        each.append(one)
+    made.PerFrameFunctionalGroupsSequence = each
+    for key, value in changes.items():
+        setattr(made, key, value)
+    return made
+
+
+def test_frames_of_an_enhanced_file_by_their_positions_and_own_scaling(tmp_path: Path) -> None:
+    picture = opening.open(save(grouped([2, 0, 3, 1]), tmp_path / "e.dcm"))
+    assert picture.spacing_mm == pytest.approx((GAP_MM, Y_MM, X_MM))
+    assert picture.warnings == ()
+    number = np.arange(4)[:, None, None]
+    np.testing.assert_array_equal(picture.read(), VALUES * (number + 1) - number)
+
+
+def test_enhanced_files_that_do_not_hold_together(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    assert refused(save(grouped([0, 1], Modality="SEG"), tmp_path / "a" / "e.dcm")) == "E-FILE-09"
+    (tmp_path / "b").mkdir()
+    assert refused(save(grouped([0, 1], NumberOfFrames=3), tmp_path / "b" / "e.dcm")) == "E-AXE-01"
+    (tmp_path / "c").mkdir()
+    assert refused(save(grouped([0, 1], NumberOfFrames=2**30), tmp_path / "c" / "e.dcm")) == "E-SIZE-01"
+
+
+def test_packing_without_a_decoder_is_said(tmp_path: Path) -> None:
+    made = plane(0)
+    made.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8 no picture "])
+    made["PixelData"].is_undefined_length = True
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.80"  # JPEG-LS
+    assert refused(save(made, tmp_path / "x.dcm")) == "E-PIX-02"
+
+
+def test_a_deflated_file_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    made = plane(0)
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1.99"
+    assert refused(save(made, tmp_path / "x.dcm")) == "E-PIX-02"

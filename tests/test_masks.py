@@ -137,6 +137,7 @@ def test_types_sizes_and_empty() -> None:
     [
         ("", Select()),
         ("page=0:label=0+1:channel=2", Select(0, (0, 1), 2)),
+        ("threshold=1234567.5", Select(threshold=1234567.5)),
         (" label = 4 + 4 + -1 ", Select(None, (4, -1))),
     ],
 )
@@ -147,7 +148,21 @@ def test_choices_in_words(text: str, select: Select) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Tumor", "page", "page=", "page=-1", "page=1.5", "label=", "label=1+", "label=a", "z=1", "page=1:page=1", ":"],
+    [
+        "Tumor",
+        "page",
+        "page=",
+        "page=-1",
+        "page=1.5",
+        "label=",
+        "label=1+",
+        "label=a",
+        "z=1",
+        "page=1:page=1",
+        ":",
+        "threshold=nan",
+        "threshold=1:label=1",
+    ],
 )
 def test_choices_not_understood(text: str) -> None:
     with pytest.raises(PixelError, match="E-PIX-07"):
@@ -187,6 +202,16 @@ def test_B13_antialiased_mask_lists_its_values(tmp_path: Path) -> None:
     Image.fromarray(TRUTH.astype(np.uint8) * 255).resize((61, 47), Image.Resampling.BILINEAR).save(tmp_path / "m.png")
     with pytest.raises(PixelError, match=r"E-PIX-05\): values 0 .* 255.*Choose labels"):
         opened(tmp_path / "m.png")
+
+
+def test_B13_grey_mask_by_a_stated_threshold(tmp_path: Path) -> None:
+    Image.fromarray(TRUTH.astype(np.uint8) * 255).save(tmp_path / "m.jpg", quality=90)
+    region = opened(tmp_path / "m.jpg", "threshold=128")
+    np.testing.assert_array_equal(region.data, TRUTH)
+    assert region.maker == "m.jpg (threshold=128)"
+    assert taken(np.array([[1, 2, 3]], np.uint8), "threshold=2").tolist() == [[False, True, True]]
+    with pytest.raises(PixelError, match="E-PIX-03"):
+        taken(np.array([[0.1, np.nan]]), "threshold=0.5")
 
 
 def test_one_bit_png_and_multipage_tiff(tmp_path: Path) -> None:

@@ -273,6 +273,21 @@ def test_first_and_last_slice_are_section() -> None:
     assert got.profile.area_mm2.sum() == 4 * 8 * 4 * 0.5
 
 
+def test_void_that_leaves_a_stack_through_its_end_is_said() -> None:
+    specimen = np.zeros((6, 12, 12), bool)
+    specimen[:, 1:11, 1:11] = True
+    specimen[:4, 5, 5] = False
+    tumor = at(specimen.shape, (3, 5, 7))
+    open_ = mk.measure(tumor, specimen, (1, 1, 1))
+    assert open_.value_mm == 1.0
+    assert "void_leaves_stack" in open_.flags
+    lumen = np.zeros_like(specimen)
+    lumen[:4, 5, 5] = True
+    classed = mk.measure(tumor, specimen, (1, 1, 1), edge={"hole": lumen})
+    assert classed.value_mm == 3.0
+    assert "void_leaves_stack" not in classed.flags
+
+
 def test_D18_impossible_and_far_apart() -> None:
     for spacing, code in (
         ((1e-10, 1), "E-CAL-03"),

@@ -37,7 +37,7 @@ def test_background_and_border(mask: np.ndarray) -> None:
     labels, _ = ndimage.label(~mask)
     border = np.ones(mask.shape, bool)
     border[(slice(1, -1),) * mask.ndim] = False
-    assert got.meets_border.sum() == len(np.unique(labels[border & ~mask]))
+    assert got.meets_border().sum() == len(np.unique(labels[border & ~mask]))
 
 
 def test_B11_more_foci_than_sixteen_bits_hold() -> None:

@@ -81,22 +81,26 @@ def sizes(faces: Facets, lattice: Lattice) -> Floats:
     return size
 
 
-def kinds(faces: Facets, specimen: Runs, holes: Literal["ignore", "cut"]) -> Codes:
-    """(n,) class of each face by geometry alone, as codes of ``scene.CLASSES``."""
+def kinds(faces: Facets, specimen: Runs, holes: Literal["ignore", "cut"]) -> tuple[Codes, Bools]:
+    """(n,) class of each face by geometry alone, as codes of ``scene.CLASSES``; and (n,) which of the cut ones face
+    background that leaves a stack through its first or last slice only: a lumen, perhaps."""
     kind = np.full(len(faces.axis), CUT, np.uint8)
+    through: Bools = np.zeros(len(kind), bool)
     beyond = faces.beyond(specimen.shape)
     kind[beyond] = FRAME
     if len(specimen.shape) == 3:
         kind[beyond & (faces.axis == 0)] = SECTION
     if holes == "ignore":
-        kind[_enclosed(faces, specimen, np.flatnonzero(~beyond))] = HOLE
-    return kind
+        _void(faces, specimen, np.flatnonzero(~beyond), kind, through)
+    return kind, through
 
 
-def _enclosed(faces: Facets, specimen: Runs, within: Ints) -> Ints:
-    """Those of the faces ``within`` the array whose background does not reach its border."""
+def _void(faces: Facets, specimen: Runs, within: Ints, kind: Codes, through: Bools) -> None:
+    """Mark the faces ``within`` the array whose background does not reach its border, or only the ends of a stack."""
     back = components(gaps(specimen), corners=False)
-    enclosed = ~back.meets_border
-    if not enclosed.any():
-        return within[:0]
-    return within[enclosed[back.at(faces.outside[within])]]
+    enclosed, aside = ~back.meets_border(), ~back.meets_border(len(specimen.shape) - 2)
+    if not aside.any():
+        return
+    label = back.at(faces.outside[within])
+    kind[within[enclosed[label]]] = HOLE
+    through[within[(aside & ~enclosed)[label]]] = True

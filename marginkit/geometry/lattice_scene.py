@@ -78,7 +78,8 @@ class LatticeScene:
         faces = self._faces
         one = self._pieces.count <= 1
         piece = np.zeros(len(faces.axis), np.int64) if one else self._pieces.at(faces.inside)
-        return Outline(sizes(faces, self._lattice), kinds(faces, self._pieces.runs, self._holes), piece)
+        kind, self.leaves_stack = kinds(faces, self._pieces.runs, self._holes)
+        return Outline(sizes(faces, self._lattice), kind, piece)
 
     @cached_property
     def _faces(self) -> Facets:

@@ -102,12 +102,11 @@ class Components:
         """(count,) int64 number of pixels of each component."""
         return np.bincount(self.label, self.runs.stop - self.runs.start, self.count).astype(np.int64)
 
-    @property
-    def meets_border(self) -> Bools:
-        """(count,) whether a component has a pixel on the border of the array."""
+    def meets_border(self, first_axis: int = 0) -> Bools:
+        """(count,) whether a component has a pixel on the border of the array across one of the axes from the first."""
         out: Bools = np.zeros(self.count, bool)
         on_border = (self.runs.start == 0) | (self.runs.stop == self.runs.shape[-1])
-        for index, size in zip(self.runs.row_index, self.runs.shape):
+        for index, size in zip(self.runs.row_index[first_axis:], self.runs.shape[first_axis:]):
             on_border |= (index == 0) | (index == size - 1)
         out[self.label[on_border]] = True
         return out

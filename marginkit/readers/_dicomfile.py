@@ -17,7 +17,7 @@ from marginkit import files
 from marginkit.errors import FileError, MarginError, MissingExtraError, PixelError, SizeError
 
 MAX_FILE_BYTES = 2 << 30
-DEFLATED = b"1.2.840.10008.1.2.1.99\0"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 TAGS = [
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
     "PixelRepresentation", "PlanarConfiguration", "NumberOfFrames", "PixelSpacing", "ImagerPixelSpacing",
@@ -54,6 +54,10 @@ def quiet(name: str) -> Iterator[Any]:
         raise
     except MemoryError as error:
         raise SizeError("E-SIZE-01", "image larger than the memory", file=name) from error
+    except (NotImplementedError, RuntimeError) as error:  # how pydicom says that it has no decoder
+        cause = f"pydicom stopped with {type(error).__name__}"
+        remedy = "Save it uncompressed."
+        raise PixelError("E-PIX-02", "the pixels cannot be unpacked", cause=cause, remedy=remedy, file=name) from None
     except Exception as error:  # whatever pydicom raises: its text may hold values of the file
         cause = f"pydicom stopped with {type(error).__name__}"
         raise FileError("E-FILE-06", "the DICOM file is broken", cause=cause, file=name) from None

@@ -19,11 +19,14 @@ from marginkit.errors import AxesError, FileError, GridError, PixelError, SizeEr
 from marginkit.records import Claim, Floats
 
 from ._dicomfile import Slice, is_dicom, plane, quiet, tags, whole
+from ._dicomframes import frames
+from ._dicomtiles import is_tiled
 from ._patient import Frame, frame
 from ._stored import MAX_PIXEL_BYTES
 
 MAX_FILES = 20_000
 UNEVEN = 0.01
+ONE = "Name the file, or one of the series, that you mean."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,11 @@ class Series:
     def shape(self) -> tuple[int, int, int]:
         """(plane, row, column)."""
         return (len(self.slices), *self.slices[0].shape)
+
+    @property
+    def paths(self) -> set[str]:
+        """The files that hold the planes."""
+        return {one.path for one in self.slices}
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -72,9 +80,11 @@ def series(path: str) -> Series:
             there = tags(member)
             if own is not None and str(there.get("SeriesInstanceUID", "")) != own:
                 continue
+            if is_tiled(there):
+                raise AxesError("E-AXE-01", "a folder of slides", cause=Path(member).name, remedy=ONE, file=name)
             if int(there.get("NumberOfFrames", 1) or 1) > 1:
-                cause = f"{Path(member).name} has many"
-                raise AxesError("E-AXE-01", "several frames in one file of a series", cause=cause, file=name)
+                found.extend(frames(member, there))
+                continue
             if one := plane(member, there):
                 found.append(one)
     return _sorted(found, name)
@@ -132,8 +142,7 @@ def _refuse_mixture(found: list[Slice], name: str) -> None:
     first = found[0]
     count = len({s.series for s in found})
     if count > 1:
-        remedy = "Name one file of the series that you mean."
-        raise AxesError("E-AXE-01", "more than one series in the folder", cause=str(count), remedy=remedy, file=name)
+        raise AxesError("E-AXE-01", "more than one series in the folder", cause=str(count), remedy=ONE, file=name)
     for other in found[1:]:
         alike = (other.shape, other.bits, other.signed, other.place) == (
             first.shape, first.bits, first.signed, first.place,
@@ -158,6 +167,13 @@ def _same(one: tuple[float, ...] | None, two: tuple[float, ...] | None) -> bool:
     return bool(np.allclose(one, two, rtol=1e-5, atol=1e-4))
 
 
+@lru_cache(maxsize=1)
+def _decoded(path: str, before: files.Stamp) -> NDArray[Any]:
+    """Stored values of one file; the last is kept, because its frames are asked for one by one."""
+    with quiet(Path(path).name):
+        return np.asarray(whole(path).pixel_array)
+
+
 @lru_cache(maxsize=2)
 def voxels(found: Series) -> NDArray[Any]:
     """All values, (Z, Y, X), read-only; the last two series are kept, because they are asked for in parts."""
@@ -165,8 +181,8 @@ def voxels(found: Series) -> NDArray[Any]:
     for number, one in enumerate(found.slices):
         name = Path(one.path).name
         files.still(one.path, one.before)
-        with quiet(name):
-            array = np.asarray(whole(one.path).pixel_array)
+        array = _decoded(one.path, one.before)
+        array = array if one.frame is None else array[one.frame]
         if array.shape != one.shape:
             cause = f"the header says {one.shape}, decoded {array.shape}"
             raise PixelError("E-PIX-02", "pixels differ from the header", cause=cause, file=name)

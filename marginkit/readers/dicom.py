@@ -37,7 +37,7 @@ def read(path: str) -> Picture:
     if not Path(path).is_dir() and (slide := _dicomtiles.tiled(path)):
         return _slide(name, slide)
     found = _series.series(path)
-    return _picture(name, found, alone=Path(path).is_dir() or len(found.slices) == 1)
+    return _picture(name, found, alone=Path(path).is_dir() or len(found.paths) == 1)
 
 
 def _picture(name: str, found: _series.Series, alone: bool) -> Picture:
@@ -51,7 +51,7 @@ def _picture(name: str, found: _series.Series, alone: bool) -> Picture:
 
     turned = found.frame.order != (0, 1, 2) or any(found.frame.flip)
     flags = (("unknown_plane_gap",) if found.uneven else ()) + (("orientation_applied",) if turned else ())
-    beside = () if alone else (f"{len(found.slices)} files of its series were read; the checksum covers the one named",)
+    beside = () if alone else (f"{len(found.paths)} files of its series were read; the checksum covers the one named",)
     return Picture(
         name, "DICOM", "YX" if flat else "ZYX", shape, found.dtype, (Level(shape, (1.0, 1.0), level),), "volume",
         claims=(found.claim,), flags=flags, warnings=beside,

@@ -38,6 +38,14 @@ def meaning(array: NDArray[Any], labels: tuple[int, ...]) -> NDArray[Any]:
     return array.copy() if array.dtype == np.bool_ else _two_valued(array)
 
 
+def at_least(array: NDArray[Any], threshold: float) -> NDArray[np.bool_]:
+    """Where a grey mask reaches the threshold that the user stated."""
+    if array.dtype.kind == "f":
+        _refuse_nan(array)
+    mask: NDArray[np.bool_] = array >= threshold
+    return mask
+
+
 def _refuse_nan(array: NDArray[Any]) -> None:
     if bad := int(array.size - np.isfinite(array).sum()):
         raise PixelError("E-PIX-03", "the mask is not finite", cause=f"{bad} of {array.size} pixels")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marginkit.errors import AxesError, MarginError, PixelError, SizeError
 from marginkit.records import Picture, Region
 
-from ._meaning import grey, meaning
+from ._meaning import at_least, grey, meaning
 
 LIMIT_BYTES = 8 << 30
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -43,7 +43,7 @@ class Select:
         words = [] if self.page is None else [f"page={self.page}"]
         words += [f"label={'+'.join(map(str, self.labels))}"] if self.labels else []
         words += [] if self.channel is None else [f"channel={self.channel}"]
-        words += [] if self.threshold is None else [f"threshold={self.threshold:g}"]
+        words += [] if self.threshold is None else [f"threshold={self.threshold:.17g}"]
         return ":".join(words)
 
 
@@ -103,7 +103,7 @@ def region_from_picture(picture: Picture, select: Select | None = None) -> Regio
     goes with the region; where it has none the region has the grid of the image it belongs to.
 
     - two values, one of them 0: the other is the region; only 0: nothing is; all 1 or all 255: everything is;
-    - ``select.labels``: the union of these;
+    - ``select.labels``: the union of these; ``select.threshold``: where the value is at least this;
     - float without labels: a probability, in [0, 1].
 
     Raises
@@ -115,7 +115,7 @@ def region_from_picture(picture: Picture, select: Select | None = None) -> Regio
     chosen = select or Select()
     try:
         array, axes = _planes(picture, chosen)
-        data = meaning(array, chosen.labels) if chosen.threshold is None else array >= chosen.threshold
+        data = meaning(array, chosen.labels) if chosen.threshold is None else at_least(array, chosen.threshold)
     except MarginError as error:
         raise error if error.file else error.about(picture.name) from error
     spacing = picture.spacing_mm
