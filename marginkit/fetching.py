@@ -45,7 +45,7 @@ class Fetcher:
         source = sources.parse(text, shelf.load("segmenters"))
         if isinstance(source, SegmenterSource):
             found = self._segmented(source)
-        elif source.path.lower().endswith(OUTLINES):
+        elif _is_outline(source.path):
             found = self._outlined(source, role, lines)
         elif structures.is_structure_set(source.path):
             found = structures.region(source.path, self.image, source.select or None)
@@ -91,6 +91,13 @@ class Fetcher:
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})
+
+
+def _is_outline(path: str) -> bool:
+    """Whether a file holds outlines: by its suffix, or where that says nothing by its first sign."""
+    if path.lower().endswith(OUTLINES):
+        return True
+    return Path(path).is_file() and files.head(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"<", b"[")
 
 
 def at_plane(region: Region, plane: int, picture: Picture) -> Region:

@@ -158,6 +158,13 @@ def test_outlines_give_the_margin_of_their_pixels(files: Path) -> None:
     assert "Tumor, Tissue" in str(error)
 
 
+def test_outlines_are_known_by_their_first_sign_too(files: Path) -> None:
+    drawn = geojson(files / "drawn.txt", TUMOR, TISSUE)
+    drawn.write_bytes(b"\xef\xbb\xbf\n" + drawn.read_bytes())
+    case = measured(files / "square.ome.tif", f"{drawn}#Tumor", f"{drawn}#Tissue")
+    assert case.result.value_mm == pytest.approx(2.0)
+
+
 def test_named_edges_from_outlines(files: Path) -> None:
     deep = feature("Deep", "Polygon", [rectangle(0, 20, 40, 30)])
     drawn = geojson(files / "drawn.geojson", TUMOR, TISSUE, deep)
