@@ -47,7 +47,7 @@ def _resolve(claims: Sequence[Claim], kind: str, ndim: int, confirm: bool) -> tu
     chosen = next((c for c in usable if c not in doubts), (telling or usable)[0])
     flags, spread = _agreement(telling, chosen, confirm)
     flags += _trust(chosen, doubts.get(chosen), confirm)
-    flags += _shape(chosen, confirm)
+    flags += _shape(chosen, kind, confirm)
     if confirm and any(flag in {"claims_disagree", "screen_default", "implausible_pixel_size"} for flag in flags):
         flags += ("confirmed_by_user",)
     taken = Calibration(spacing_of(chosen), chosen.source, chosen.detail, spread, tuple(dict.fromkeys(flags)))
@@ -122,9 +122,12 @@ def _trust(chosen: Claim, doubt: Doubt | None, confirm: bool) -> tuple[str, ...]
     raise CalibrationError("E-CAL-03", "implausible pixel size", cause=doubt.text, remedy=CONFIRM)
 
 
-def _shape(chosen: Claim, confirm: bool) -> tuple[str, ...]:
-    """The flag of pixels that are not square; E-CAL-05 where they are far from it."""
+def _shape(chosen: Claim, kind: str, confirm: bool) -> tuple[str, ...]:
+    """The flag of pixels that are not square; E-CAL-05 where they are far from it, unless of a volume: its thick
+    slices may be seen from the side."""
     unequal = _unequal(spacing_of(chosen))
+    if kind == "volume":
+        return ("anisotropic",) if unequal > SQUARE else ()
     if unequal > OBLONG and not confirm:
         cause = f"{said(chosen)}: height and width differ by {unequal:.0%}"
         raise CalibrationError("E-CAL-05", "the pixel is far from square", cause=cause, remedy=CONFIRM)

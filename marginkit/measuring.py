@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from marginkit.regions import Given
 
 
+AS_NEAR = 1e-9  # relative: the same length summed in two ways
+
+
 def measure(
     tumor: Given,
     specimen: Given,
@@ -312,11 +315,12 @@ class _View:
         flags = ["tied"] if closest.tied else []
         if closest.distance_mm == 0:
             return "touching", ("touching", *flags)
-        if unseen > closest.distance_mm:
+        reach = closest.distance_mm * (1 + AS_NEAR)
+        if unseen > reach:
             return "exact", tuple(flags)
-        if self.frame_mm <= closest.distance_mm:
+        if self.frame_mm <= reach:
             flags.append("tumor_leaves_view" if self.frame_mm == 0 else "frame_nearer_than_edge")
-        if self.section_mm <= closest.distance_mm:
+        if self.section_mm <= reach:
             flags.append("section_nearer_than_edge")
         return "at_most", tuple(flags)
 

@@ -254,16 +254,13 @@ def test_a_gzip_of_something_else_is_not_ours(tmp_path: Path) -> None:
     assert refused(tmp_path / "v.nii.gz") == "E-FILE-09"
 
 
-def test_A11_thick_slices_across_need_a_confirmation(tmp_path: Path) -> None:
+def test_A11_thick_slices_may_be_seen_from_the_side(tmp_path: Path) -> None:
     truth = image("PSL")
     truth.SetSpacing((0.5, 0.5, 4.0))
     sitk.WriteImage(truth, str(tmp_path / "v.nii"))
-    refusal = opening.open(tmp_path / "v.nii").refusal
-    assert refusal is not None
-    assert refusal.code == "E-CAL-05"
-    picture = opening.open(tmp_path / "v.nii", confirm=True)
+    picture = opening.open(tmp_path / "v.nii")
     assert picture.spacing_mm == pytest.approx((0.5, 0.5, 4.0))
-    assert "confirmed_by_user" in picture.flags
+    assert "anisotropic" in picture.flags
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".mha", ".mhd"])
