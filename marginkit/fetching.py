@@ -6,6 +6,7 @@ used, nor forget one that was.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from marginkit.sources import FileSource, SegmenterSource
 
 OUTLINES = (".geojson", ".json", ".xml")
 MAY_BE_EMPTY = ("tumor", "signal")
+MEASURED = (*MAY_BE_EMPTY, "specimen")
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Fetcher:
             self._note(role, source, files.sha256(source.path))
         else:
             found = self._masked(source, role)
+        if role not in MEASURED and found.kind == "probability":
+            found = replace(found, data=np.asarray(found.data) >= 0.5)  # what is only asked for where it lies
         return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
 
     def _segmented(self, source: SegmenterSource) -> Region:
@@ -97,7 +101,7 @@ def _is_outline(path: str) -> bool:
     """Whether a file holds outlines: by its suffix, or where that says nothing by its first sign."""
     if path.lower().endswith(OUTLINES):
         return True
-    return Path(path).is_file() and files.head(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"<", b"[")
+    return os.path.isfile(path) and files.head(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"<", b"[")
 
 
 def at_plane(region: Region, plane: int, picture: Picture) -> Region:

@@ -6,6 +6,7 @@ tells them apart.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from marginkit import files
@@ -15,7 +16,7 @@ from marginkit.records import Region
 
 def is_structure_set(path: str) -> bool:
     """Whether a file is an RTSTRUCT; False for whatever cannot be read as DICOM."""
-    if not Path(path).is_file() or files.head(path)[128:132] != b"DICM":
+    if not os.path.isfile(path) or files.head(path)[128:132] != b"DICM":
         return False
     from ._dicomfile import tags
 
@@ -32,7 +33,7 @@ def region(path: str, series: str, roi: str | None) -> Region:
     """
     from ._rtstruct import rtstruct_mask, rtstruct_names
 
-    if not Path(series).is_dir():
+    if not os.path.isdir(series):
         cause = f"it holds {', '.join(map(plain, rtstruct_names(path)))}"
         remedy = "Give the folder of the DICOM series that they were drawn on as the image."
         raise GridError("E-GRID-01", "contours need their series", cause=cause, remedy=remedy, file=path)
