@@ -6,6 +6,7 @@ used, nor forget one that was.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from marginkit.sources import FileSource, SegmenterSource
 
 OUTLINES = (".geojson", ".json", ".xml")
 MAY_BE_EMPTY = ("tumor", "signal")
+MEASURED = (*MAY_BE_EMPTY, "specimen")
 
 
 @dataclass
@@ -45,13 +47,15 @@ class Fetcher:
         source = sources.parse(text, shelf.load("segmenters"))
         if isinstance(source, SegmenterSource):
             found = self._segmented(source)
-        elif source.path.lower().endswith(OUTLINES):
+        elif _is_outline(source.path):
             found = self._outlined(source, role, lines)
         elif structures.is_structure_set(source.path):
             found = structures.region(source.path, self.image, source.select or None)
             self._note(role, source, files.sha256(source.path))
         else:
             found = self._masked(source, role)
+        if role not in MEASURED and found.kind == "probability":
+            found = replace(found, data=np.asarray(found.data) >= 0.5)  # what is only asked for where it lies
         return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
 
     def _segmented(self, source: SegmenterSource) -> Region:
@@ -91,6 +95,13 @@ class Fetcher:
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})
+
+
+def _is_outline(path: str) -> bool:
+    """Whether a file holds outlines: by its suffix, or where that says nothing by its first sign."""
+    if path.lower().endswith(OUTLINES):
+        return True
+    return os.path.isfile(path) and files.head(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"<", b"[")
 
 
 def at_plane(region: Region, plane: int, picture: Picture) -> Region:

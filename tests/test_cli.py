@@ -97,6 +97,37 @@ def test_out_holds_every_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "wrote" in err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_G04_a_link_where_a_result_should_go_is_replaced_not_followed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    precious, out = tmp_path / "precious.txt", tmp_path / "out"
+    precious.write_text("mine")
+    out.mkdir()
+    (out / "result.json").symlink_to(precious)
+    assert call(capsys, *case(tmp_path, "--out", out))[0] == 0
+    assert precious.read_text() == "mine"
+    assert not (out / "result.json").is_symlink()
+
+
+def test_the_demo_gives_the_known_answers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from marginkit import samples
+
+    answers = json.loads((samples.folder() / "answers.json").read_text())
+    code, out, _ = call(capsys, "demo", "--out", tmp_path / "demo", "--json")
+    assert code == 0
+    cases = {one["case"]: one for one in json.loads(out)}
+    assert set(cases) == {"he", "fluorescence", "stack"} <= set(answers)
+    for name, one in cases.items():
+        assert (tmp_path / "demo" / name / "overlay.png").is_file()
+        known = answers[name]["margins"]
+        for margin in one["margins"]:
+            wanted = known["tumor"] if name == "stack" else known[margin["name"]]
+            assert margin["value_mm"] == pytest.approx(wanted["pixel_mm"], abs=1e-6)
+            low, high = margin["interval_mm"]
+            assert low <= wanted["analytic_mm"] <= high
+
+
 def test_names_sectors_barriers_and_edges(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tumor, specimen = square()
     wall = np.zeros_like(specimen)

@@ -75,7 +75,7 @@ def segment(picture: Picture, options: Options) -> Region:
     for word, wanted in (("above", options.above), ("below", options.below)):
         if wanted is None:
             continue
-        value = _value(picture, pixels[known], wanted)
+        value = _value(picture, pixels if known.all() else pixels[known], wanted)
         with np.errstate(invalid="ignore"):
             mask = mask & (pixels > value if word == "above" else pixels <= value)
         said.append(f"{word} {value:.6g} ({wanted if isinstance(wanted, str) else 'given'})")
