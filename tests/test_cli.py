@@ -416,8 +416,10 @@ def test_F14_a_reader_that_goes_away_changes_no_exit_code(tmp_path: Path) -> Non
 
 
 WAITS = """
-import sys, time
+import signal, sys, time
 from marginkit import cli, opening
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs us in the background ignores it
 
 def wait(*words, **options):
     print("up", flush=True)
