@@ -207,6 +207,39 @@ def test_outlines_of_one_slice_of_a_stack(files: Path) -> None:
     assert any("they are used for slice 3" in warning for warning in used.warnings)
 
 
+BOX = """
+from dataclasses import dataclass
+import numpy as np
+from marginkit.records import Region
+NAME, GIVES = "box", ("tissue",)
+@dataclass(frozen=True)
+class Options:
+    top: int = 5
+    bottom: int = 25
+    how: str = "well"
+def segment(picture, options):
+    if options.how == "ill":
+        raise KeyError("nothing here")
+    mask = np.zeros(picture.spatial_shape if options.how == "well" else (3, 3), bool)
+    mask[options.top : options.bottom, 5:35] = True
+    return mask if options.how == "array" else Region(mask, maker="box")
+"""
+
+
+def test_a_segmenter_of_somebody_else_is_one_new_file(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "shelf" / "segmenters").mkdir(parents=True)
+    (files / "shelf" / "segmenters" / "box.py").write_text(BOX)
+    monkeypatch.setenv("MARGINKIT_SHELF", str(files / "shelf"))
+    image, tumor = files / "square.ome.tif", files / "tumor.png"
+    assert measured(image, tumor, "box").result.value_mm == pytest.approx(2.0)
+    assert measured(image, tumor, "box:top=7").result.value_mm == pytest.approx(1.0)
+    assert "there are top, bottom, how" in str(failed(image, tumor, "box:left=1"))
+    for how, says in (("ill", "KeyError"), ("array", "no Region but ndarray"), ("small", "shape (3, 3)")):
+        error = failed(image, tumor, f"box:how={how}")
+        assert error.code == "E-SHELF-06"
+        assert says in str(error)
+
+
 def test_G06_a_folder_or_an_unknown_file_is_one_error(files: Path) -> None:
     (files / "folder").mkdir()
     (files / "x.geojson").write_text("{")
