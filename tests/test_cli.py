@@ -231,6 +231,8 @@ def bad(folder: Path, name: str) -> list[object]:
         (folder / name).write_bytes(made[name])
         return ["info", folder / name]
     if name == "fifo":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("no pipes with names here")
         os.mkfifo(folder / "pipe.tif")
         return ["info", folder / "pipe.tif"]
     if name == "not calibrated":
@@ -396,10 +398,14 @@ def test_E16_a_name_that_is_no_text(tmp_path: Path) -> None:
 
 
 def test_F14_a_console_of_another_alphabet_is_no_reason_to_stop(tmp_path: Path) -> None:
-    for encoding in ("ascii", "cp1252", "utf-16"):
-        done = shell(*case(tmp_path, "--policy", "uicc-r"), env={**os.environ, "PYTHONIOENCODING": encoding})
+    for encoding, words, said in (
+        ("ascii", case(tmp_path), "2.0 mm"),
+        ("cp1252", ["policies"], "doi:10.1038/s41379-019-0278-9"),
+        ("utf-16", ["policies", "uicc-r"], "AJCC"),
+    ):
+        done = shell(*words, env={**os.environ, "PYTHONIOENCODING": encoding})
         assert done.returncode == 0, (encoding, done.stderr)
-        assert "2.0 mm" in done.stdout.decode(encoding)
+        assert said in done.stdout.decode(encoding)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX pipe")
