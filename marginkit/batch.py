@@ -13,6 +13,7 @@ import io
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -35,11 +36,15 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Report:
-    """What a batch came to: cases done now, taken over from before, and failed."""
+    """What a batch came to: cases in all, taken over from before, and failed; and how many there are of what.
+
+    counts : ``failed E-CAL-01``, ``exact``, ``sarcoma-cates-2019: adequate (certain)`` … to the number of cases.
+    """
 
     cases: int
     resumed: int
     failed: int
+    counts: Mapping[str, int]
 
 
 def run(
@@ -73,7 +78,20 @@ def run(
                 tell(len(done), len(jobs))
         ordered = [done[job.name] for job in jobs]
         _write_results(root / RESULTS, ordered)
-    return Report(len(jobs), resumed, sum(line["status"] == "failed" for line in ordered))
+    return Report(len(jobs), resumed, sum(line["status"] == "failed" for line in ordered), _counts(ordered))
+
+
+def _counts(lines: Sequence[Line]) -> dict[str, int]:
+    """How many cases failed of what cause, have which qualifier and which verdict, the most frequent first."""
+    found: Counter[str] = Counter()
+    for line in lines:
+        if line["status"] == "failed":
+            found[f"failed {line['error_code']}"] += 1
+            continue
+        whole = next(row for row in line["rows"] if row["margin"] == "all")
+        found[whole["qualifier"].replace("_", " ")] += 1
+        found.update(one for one in whole["verdicts"].split("; ") if one)
+    return dict(found.most_common())
 
 
 # One case, in a worker

@@ -287,6 +287,7 @@ def batch(
     """
     from marginkit import batch as engine
     from marginkit import cohort as cohorts
+    from marginkit import showing
     from marginkit.pipeline import Job
 
     yes_no = _one_of(radiotherapy, ("yes", "no", "unknown"), "--radiotherapy")
@@ -306,9 +307,11 @@ def batch(
         return
     with counting(len(jobs)) as tell:
         report = engine.run(jobs, out, workers=workers, resume=resume, tell=tell)
-    done = {"cases": report.cases, "resumed": report.resumed, "failed": report.failed, "out": str(out)}
     if as_json:
-        print_json(done)
+        done = {"cases": report.cases, "resumed": report.resumed, "failed": report.failed, "out": str(out)}
+        print_json({**done, "counts": dict(report.counts)})
+    else:
+        print_table(showing.table(("cases", "of what"), [(n, what) for what, n in report.counts.items()], "cohort"))
     say(f"{report.cases} cases, {report.resumed} taken over, {report.failed} failed: {out / engine.RESULTS}")
     if report.failed:
         raise typer.Exit(SOME_FAILED)

@@ -54,6 +54,7 @@ def test_every_case_has_one_outcome_and_any_number_of_workers_gives_the_same_byt
     cases.insert(1, replace(cases[0], image=str(tmp_path / "broken.tif")))
     reports = [batch.run(cases, tmp_path / f"out{n}", workers=n, tell=quiet) for n in (1, 2)]
     assert [(r.cases, r.resumed, r.failed) for r in reports] == [(4, 0, 1)] * 2
+    assert reports[0].counts["dcis-2mm: inadequate or adequate (indeterminate)"] == 3
     rows = table(tmp_path / "out1")
     assert [(row["case"], row["status"]) for row in rows] == [
         ("c0", "measured"), ("broken", "failed"), ("c1", "measured"), ("c2", "measured"),
@@ -170,6 +171,8 @@ def test_command_line_says_three_where_cases_failed(tmp_path: Path) -> None:
     ]
     done = subprocess.run([*words, "--json"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 3
-    assert json.loads(done.stdout) == {"cases": 2, "resumed": 0, "failed": 1, "out": "out"}
+    said = json.loads(done.stdout)
+    assert (said["cases"], said["resumed"], said["failed"], said["out"]) == (2, 0, 1, "out")
+    assert said["counts"]["exact"] == 1
     dry = subprocess.run([*words, "--dry-run"], cwd=tmp_path, capture_output=True, text=True)
     assert (dry.returncode, dry.stderr) == (0, "2 cases, nothing wrong with the cohort\n")
