@@ -1,6 +1,7 @@
 """DICOM series and contours: made with pydicom, truth typed or from SimpleITK's reader and shapely."""
 
 import builtins
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,10 @@ def plane(number: int, orientation: Any = AXIAL, gap_mm: float = GAP_MM, **chang
 def series(folder: Path, **changes: Any) -> Path:
     """A folder with planes under names whose order says nothing."""
     folder.mkdir(exist_ok=True)
-    for number, word in enumerate(("c", "a", "d", "b")):
-        save(plane(number, **changes), folder / f"{word}.dcm")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of the impossible numbers that are asked for here
+        for number, word in enumerate(("c", "a", "d", "b")):
+            save(plane(number, **changes), folder / f"{word}.dcm")
     return folder
 
 
@@ -155,10 +158,45 @@ def test_a_tilted_gantry_is_refused(tmp_path: Path) -> None:
         ({"PhotometricInterpretation": "MONOCHROME1"}, "E-PIX-02"),
         ({"PixelData": b"\0\0"}, "E-FILE-06"),
         ({"PixelSpacing": [0.0, 0.5]}, "E-CAL-02"),
+        ({"PixelSpacing": [-0.9, 0.8]}, "E-CAL-02"),
+        ({"PixelSpacing": ["nan", "0.8"]}, "E-CAL-02"),
+        ({"ImagePositionPatient": ["nan", "0", "0"]}, "E-CAL-02"),
+        ({"RescaleSlope": "nan"}, "E-PIX-02"),
+        ({"RescaleSlope": "0"}, "E-PIX-02"),
+        ({"RescaleSlope": "1e30"}, "E-PIX-02"),
+        ({"RescaleIntercept": "inf"}, "E-PIX-02"),
     ],
 )
 def test_what_is_no_stack(tmp_path: Path, changes: dict[str, Any], code: str) -> None:
     assert refused(series(tmp_path / "s", **changes)) == code
+
+
+@pytest.mark.parametrize("lost", ["empty", "cut", "cut later", "unsigned", "link"])
+@pytest.mark.parametrize("opened", [".", "a.dcm"])
+def test_no_plane_is_lost_at_the_end_of_the_stack(tmp_path: Path, lost: str, opened: str) -> None:
+    """Without its last file the stack would look whole, and shorter."""
+    folder = series(tmp_path / "s")
+    last, whole = folder / "b.dcm", (folder / "b.dcm").read_bytes()
+    pixels = whole.index(b"\x28\x00\x02\x00US")  # the first tag of the group that holds Rows
+    cut = {"empty": b"", "cut": whole[:200], "cut later": whole[:pixels], "unsigned": whole[132:], "link": whole}
+    last.write_bytes(cut[lost])
+    if lost == "link":
+        last.rename(tmp_path / "elsewhere")
+        last.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(MarginError, match=r"E-FILE-0[68]") as caught:
+        opening.open(folder / opened)
+    assert "b.dcm" in str(caught.value)
+
+
+def test_other_objects_beside_a_series_are_no_lost_planes(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    contours(folder / "rs.dcm", [box(1, (0, 0), (1, 1))])
+    (folder / "notes.txt").write_text("nothing of it")
+    index = bare("1.2.840.10008.1.3.10")
+    del index.SOPClassUID  # a DICOMDIR says what it is in its first group only
+    index.file_meta.MediaStorageSOPClassUID, index.file_meta.MediaStorageSOPInstanceUID = "1.2.840.10008.1.3.10", "1.2"
+    index.save_as(folder / "DICOMDIR", enforce_file_format=True)
+    assert opening.open(folder).shape == SHAPE
 
 
 def test_planes_of_different_spacing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from marginkit import files
 from marginkit.errors import AxesError, FileError, PixelError, SizeError
 
-from ._dicomfile import Slice, numbers
+from ._dicomfile import Slice, kind, numbers, scaling
 from ._stored import MAX_PIXEL_BYTES
 
 MAX_FRAMES = 100_000
@@ -42,8 +42,8 @@ def _frame(path: str, before: files.Stamp, found: Any, shared: Any, own: Any, nu
         path, before, (int(found.Rows), int(found.Columns)), int(found.BitsAllocated),
         bool(found.PixelRepresentation), numbers(tag("PlanePositionSequence", "ImagePositionPatient"), 3),
         numbers(tag("PlaneOrientationSequence", "ImageOrientationPatient"), 6), spacing_mm,
-        1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept),
-        str(found.get("SeriesInstanceUID", "")), str(found.get("FrameOfReferenceUID", "")),
+        *scaling(slope, intercept, Path(path).name),
+        str(found.get("SeriesInstanceUID", "")), str(found.get("FrameOfReferenceUID", "")), kind(found),
         "" if spacing_mm else "E-CAL-01: no PixelSpacing", number,
     )  # fmt: skip
 
