@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from marginkit import MarginError, opening
+from marginkit.readers import structures
 from marginkit.readers._rtstruct import inside, rtstruct_mask, rtstruct_names
 
 pydicom = pytest.importorskip("pydicom")
@@ -251,7 +252,10 @@ def test_pydicom_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         opening.open(path)
 
 
-def contours(path: Path, rings: list[np.ndarray], place: str = PLACE, names: tuple[str, ...] = ("GTV",)) -> Path:
+def contours(
+    path: Path, rings: list[np.ndarray], place: str = PLACE, names: tuple[str, ...] = ("GTV",),
+    kind: str = "CLOSED_PLANAR",
+) -> Path:  # fmt: skip
     made = bare("1.2.840.10008.5.1.4.1.1.481.3")
     made.Modality = "RTSTRUCT"
     made.StructureSetROISequence, made.ROIContourSequence = [], []
@@ -261,7 +265,7 @@ def contours(path: Path, rings: list[np.ndarray], place: str = PLACE, names: tup
         drawn.ReferencedROINumber, drawn.ContourSequence = number, []
         for ring in rings:
             item = Dataset()
-            item.ContourGeometricType, item.NumberOfContourPoints = "CLOSED_PLANAR", len(ring)
+            item.ContourGeometricType, item.NumberOfContourPoints = kind, len(ring)
             item.ContourData = [f"{v:.6f}" for v in ring.ravel()]
             drawn.ContourSequence.append(item)
         made.StructureSetROISequence.append(roi)
@@ -286,6 +290,32 @@ def test_contours_fill_centres_and_inner_ones_take_away(tmp_path: Path) -> None:
     expected[3, 1:, 3:] = True
     np.testing.assert_array_equal(rtstruct_mask(rs, series(tmp_path / "s")), expected)
     assert rtstruct_names(rs) == ("GTV",)
+
+
+def test_a_contour_that_is_there_twice_does_not_take_itself_away(tmp_path: Path) -> None:
+    ring = box(1, (-0.4, -0.4), (2.4, 4.4))
+    backwards = np.roll(ring[::-1], 1, axis=0)
+    with pytest.raises(MarginError, match=r"^rs\.dcm: a contour is there twice \(E-GEO-01\): on plane 1"):
+        rtstruct_mask(contours(tmp_path / "rs.dcm", [ring, backwards]), series(tmp_path / "s"))
+
+
+def test_contours_that_cross_are_refused_unless_the_file_says_what_is_meant(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    left, right = box(1, (-0.4, -0.4), (2.4, 2.4)), box(1, (-0.4, 1.6), (2.4, 4.4))
+    with pytest.raises(MarginError, match=r"E-GEO-01\): on plane 1, 3 voxels lie in both of 9 and 9"):
+        rtstruct_mask(contours(tmp_path / "rs.dcm", [left, right]), folder)
+    toggled = rtstruct_mask(contours(tmp_path / "xor.dcm", [left, right], kind="CLOSEDPLANAR_XOR"), folder)
+    assert toggled[1].tolist() == [[True, True, False, True, True]] * 3
+
+
+def test_planes_that_contours_skip_are_said(tmp_path: Path) -> None:
+    folder = series(tmp_path / "s")
+    rings = [box(number, (-0.4, -0.4), (1.4, 1.4)) for number in range(4)]
+    whole = structures.region(str(contours(tmp_path / "whole.dcm", rings)), str(folder), None)
+    assert whole.flags == ("rasterised_contours",)
+    holed = structures.region(str(contours(tmp_path / "holed.dcm", [rings[0], rings[2]])), str(folder), None)
+    assert holed.flags == ("rasterised_contours", "contours_skip_planes")
+    assert np.asarray(holed.data).any(axis=(1, 2)).tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS[:4])
