@@ -403,8 +403,6 @@ def test_frames_of_an_enhanced_file_by_their_positions_and_own_scaling(tmp_path:
 
 
 def test_enhanced_files_that_do_not_hold_together(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    assert refused(save(grouped([0, 1], Modality="SEG"), tmp_path / "a" / "e.dcm")) == "E-FILE-09"
     (tmp_path / "b").mkdir()
     assert refused(save(grouped([0, 1], NumberOfFrames=3), tmp_path / "b" / "e.dcm")) == "E-AXE-01"
     (tmp_path / "c").mkdir()

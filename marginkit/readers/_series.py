@@ -112,7 +112,9 @@ def _series_of(path: str) -> str:
 
 
 def _planes(path: str, found: Any) -> list[Slice]:
-    """The planes of one file; none where it holds no image. Inside ``quiet`` only."""
+    """The planes of one file; none where it holds no image, or labels only. Inside ``quiet`` only."""
+    if found.get("Modality") == "SEG":
+        return []
     if int(found.get("NumberOfFrames", 1) or 1) > 1:
         return frames(path, found)
     one = plane(path, found)
