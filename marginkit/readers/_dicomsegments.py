@@ -75,35 +75,51 @@ def labels(found: Segments) -> NDArray[np.uint16]:
 
 
 def _read(path: str, found: Any, name: str) -> Segments:
+    mapped, in_plane = _kind(found, name), (int(found.Rows), int(found.Columns))
+    each, shared = _groups(found, name)
+    places_mm, turn, size_mm = _geometry(each, shared, name)
+    row, column = turn[:3], turn[3:]
+    gap_mm, plane = _planes(places_mm, np.cross(row, column), _gap(each[0], shared), name)
+    shape = (int(plane.max()) + 1, *in_plane)
+    _refuse_size(shape, len(each), name)
+    axes_mm = np.stack([np.cross(row, column) * gap_mm, column * size_mm[0], row * size_mm[1]], axis=1)
+    turned = frame(axes_mm, places_mm[plane.argmin()], shape, name)
+    claim = Claim("DICOM PixelSpacing and ImagePositionPatient", turned.spacing_mm, f"{shape[0]} planes")
+    label = np.array([0 if mapped else _label(one, shared, name) for one in each], np.int64)
+    if len({*zip(plane.tolist(), label.tolist())}) < len(each):
+        cause = "a segment is twice on one plane"
+        raise AxesError("E-AXE-01", "more than one volume in the file", cause=cause, file=name)
+    return Segments(path, files.stamp(path), shape, turned, claim, plane, label)
+
+
+def _kind(found: Any, name: str) -> bool:
+    """Whether pixels are labels themselves; E-PIX-02 for shares of a voxel."""
     kind, bits = str(found.get("SegmentationType", "")), int(found.get("BitsAllocated", 0))
     if bits not in KINDS.get(kind, ()) or found.get("SamplesPerPixel", 1) != 1:
         remedy = "Save it as a binary segmentation, NIfTI or NRRD."
         raise PixelError("E-PIX-02", "kind of segmentation", cause=f"{kind} of {bits} bits", remedy=remedy, file=name)
-    each, shared = _groups(found, name)
-    in_plane = (int(found.Rows), int(found.Columns))
-    if min(in_plane) < 1:
-        raise PixelError("E-PIX-06", "empty", cause=f"sizes {in_plane}", file=name)
+    return kind == "LABELMAP"
+
+
+def _geometry(each: Any, shared: Any, name: str) -> tuple[Floats, Floats, Floats]:
+    """(position of each frame, row and column direction of all, pixel size (y, x) of all), mm."""
     places_mm = np.array([_numbers(one, shared, "PlanePosition", "ImagePositionPatient", 3, name) for one in each])
     turns = np.array([_numbers(one, shared, "PlaneOrientation", "ImageOrientationPatient", 6, name) for one in each])
     sizes_mm = np.array([_numbers(one, shared, "PixelMeasures", "PixelSpacing", 2, name) for one in each])
     if not (np.isfinite(places_mm).all() and (sizes_mm > 0).all() and np.isfinite(sizes_mm).all()):
         raise CalibrationError("E-CAL-02", "impossible spacing", cause="a position or size is no number", file=name)
-    if np.abs(turns - turns[0]).max() > 1e-4 or not np.allclose(sizes_mm, sizes_mm[0], rtol=1e-5):
+    if not np.abs(turns - turns[0]).max() <= 1e-4 or not np.allclose(sizes_mm, sizes_mm[0], rtol=1e-5):
         raise GridError("E-GRID-02", "the planes do not fit", cause="size or orientation differ", file=name)
-    row, column = turns[0][:3], turns[0][3:]
-    gap_mm, plane = _planes(places_mm, np.cross(row, column), _gap(each[0], shared), name)
-    shape = (int(plane.max()) + 1, *in_plane)
-    if max(np.prod(shape, dtype=float) * 2, len(each) * np.prod(in_plane, dtype=float) * 2) > MAX_PIXEL_BYTES:
-        cause = f"{' x '.join(map(str, shape))} voxels, {len(each)} frames"
+    return places_mm, turns[0], sizes_mm[0]
+
+
+def _refuse_size(shape: tuple[int, int, int], count: int, name: str) -> None:
+    """Nothing; E-PIX-06 or E-SIZE-01, for the labels and for the frames that they come from."""
+    if min(shape) < 1:
+        raise PixelError("E-PIX-06", "empty", cause=f"sizes {shape}", file=name)
+    if max(shape[0], count) * shape[1] * shape[2] * 2 > MAX_PIXEL_BYTES:
+        cause = f"{' x '.join(map(str, shape))} voxels, {count} frames"
         raise SizeError("E-SIZE-01", "image larger than the memory limit", cause=cause, file=name)
-    axes_mm = np.stack([np.cross(row, column) * gap_mm, column * sizes_mm[0][0], row * sizes_mm[0][1]], axis=1)
-    turned = frame(axes_mm, places_mm[plane.argmin()], shape, name)
-    claim = Claim("DICOM PixelSpacing and ImagePositionPatient", turned.spacing_mm, f"{shape[0]} planes")
-    label = np.array([0 if kind == "LABELMAP" else _label(one, shared, name) for one in each], np.int64)
-    if len({*zip(plane.tolist(), label.tolist())}) < len(each):
-        cause = "a segment is twice on one plane"
-        raise AxesError("E-AXE-01", "more than one volume in the file", cause=cause, file=name)
-    return Segments(path, files.stamp(path), shape, turned, claim, plane, label)
 
 
 def _groups(found: Any, name: str) -> tuple[Any, Any]:
