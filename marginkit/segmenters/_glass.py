@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.floating]
 STAIN = 0.030  # optical density of green above the lesser of red and blue
+PALE = 0.17  # share of that threshold at which pale parts (fat) that hang on stained ones count
 MARK = 0.20  # density, in the colour that a mark takes most, from which it is one
 COAT_PX = 9  # of the first look: ink is a coat of at most this depth on the tissue
 
@@ -39,14 +40,20 @@ def stain_of(od: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much more green is taken than the lesser of red and blue; 0 where another colour is taken most."""
     red, green, blue = od[..., 0], od[..., 1], od[..., 2]
     more = green - np.minimum(red, blue)
-    other = np.maximum(red, blue) > 1.12 * green + 0.02
+    most = np.maximum(red, blue)
+    other = (most > 1.12 * green + 0.02) | (more < 0.2 * (np.maximum(most, green) - 0.3))  # or nearly black
     return np.where(other, np.float32(0), more)
 
 
 def red_pen(od: NDArray[np.float32]) -> Mask:
-    """Where green and blue are both taken strongly and red hardly: felt pen, redder than eosin and blood."""
+    """Red felt pen, redder than eosin and blood: its saturated core, and its thin fringe joined to that."""
+    from skimage.morphology import reconstruction
+
     red, green, blue = od[..., 0], od[..., 1], od[..., 2]
-    return (green > 0.35) & (blue > 0.72 * green) & (red < 0.25 * green)
+    core = opened((green > 0.30) & (blue > 0.68 * green) & (red < 0.20 * green), 60)
+    fringe = (green > 0.10) & (blue > 0.64 * green) & (red < 0.40 * green) | core
+    near = grown(core, 25) & fringe
+    return np.asarray(reconstruction(core.astype(np.uint8), near.astype(np.uint8)) > 0)
 
 
 @dataclass(frozen=True)
@@ -68,28 +75,69 @@ class Rule:
     def pixels(self, colours: NDArray[np.uint8], step: int) -> Mask:
         """Where a fine pixel is stained or marked."""
         od = density(colours, self.glass, step / 3)
-        return np.asarray((stain_of(od) > self.stain) | (od.max(axis=-1) > MARK))
+        return np.asarray((stain_of(od) > self.stain / 3) | (od.max(axis=-1) > MARK))
 
     def decide(self, look: NDArray[np.uint8]) -> Mask:
-        """The tissue at first look: stained, plus coats of ink, minus pens."""
+        """The tissue at first look: stained, its pale parts, plus coats of ink, minus pens."""
         import cv2
 
         od = density(look, self.glass, 1.2)
         pen = red_pen(od)
-        tissue = opened((stain_of(od) > self.stain) & ~pen)
+        tissue = opened((stain_of(od) > self.stain) & ~pen, 30)
+        tissue |= self._pale(look, tissue) & ~pen
         marks = ((od.max(axis=-1) > MARK) & ~tissue) | pen
-        tissue |= coats(marks, tissue)
+        tissue |= coats(marks & ~pen, tissue)
         round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-        closed = cv2.morphologyEx(tissue.astype(np.uint8), cv2.MORPH_CLOSE, round_) > 0
-        return small_holes_filled(closed, 400)
+        tissue = cv2.morphologyEx(tissue.astype(np.uint8), cv2.MORPH_CLOSE, round_) > 0
+        return small_holes_filled((tissue & ~pen) | (marks & closed(tissue & ~pen, 20)), 400)
+
+    def _pale(self, look: NDArray[np.uint8], tissue: Mask) -> Mask:
+        """Fat and other pale parts that hang on the tissue; a blur's halo around the tissue is not one."""
+        od = density(look, self.glass, 3)
+        stain = stain_of(od)
+        empty = stain[(od.max(axis=-1) < 0.02) & (stain < 0.01)]
+        noise = 1.4826 * float(np.median(np.abs(empty - np.median(empty)))) if empty.size else 0.0
+        faint = (stain > max(float(self.stain) * PALE, float(np.median(empty)) + 5 * noise)) if empty.size else tissue
+        alone = opened(faint & ~grown(tissue, 7), 120)
+        joined = faint & grown(alone, 8)
+        return with_seed(joined | tissue, tissue)
 
 
-def opened(mask: Mask) -> Mask:
-    """Without specks: pieces of fewer than 30 pixels; thin strands stay."""
+def closed(mask: Mask, radius_px: int) -> Mask:
+    """The mask closed by a disc."""
+    import cv2
+
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
+    wide = cv2.copyMakeBorder(mask.astype(np.uint8), *(radius_px + 1,) * 4, cv2.BORDER_CONSTANT, value=0)
+    inside = slice(radius_px + 1, -radius_px - 1)
+    return np.asarray(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, disc)[inside, inside] > 0)
+
+
+def grown(mask: Mask, radius_px: int) -> Mask:
+    """The mask grown by a disc."""
+    import cv2
+
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius_px + 1,) * 2)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), disc) > 0)
+
+
+def with_seed(mask: Mask, seed: Mask) -> Mask:
+    """The pieces of a mask that hold a pixel of the seed."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(mask, np.ones((3, 3)))
+    kept = np.zeros(count + 1, bool)
+    kept[labels[seed & mask]] = True
+    kept[0] = False
+    return kept[labels]
+
+
+def opened(mask: Mask, least_px: int) -> Mask:
+    """Without specks: pieces of fewer pixels; thin strands stay."""
     from scipy import ndimage
 
     labels, _ = ndimage.label(mask, np.ones((3, 3)))
-    return (np.bincount(labels.ravel()) >= 30)[labels] & mask
+    return (np.bincount(labels.ravel()) >= least_px)[labels] & mask
 
 
 def coats(marks: Mask, tissue: Mask) -> Mask:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from marginkit.segmenters import _glass
+
 Mask = NDArray[np.bool_]
 
 
@@ -23,14 +25,15 @@ def border(look: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def kind(look: NDArray[np.uint8]) -> str:
-    """``glass`` where the border or a tenth of the picture is light and neutral, ``dark``, or else ``plain``."""
+    """``glass`` where the border or a third of the picture is light and neutral, or stained; ``dark``; else ``plain``."""
     edge = border(look)
     if np.median(edge.max(axis=1)) < 60:
         return "dark"
     light = (look.min(axis=-1) > 200) & (np.ptp(look, axis=-1) < 25)
-    if np.median(edge.min(axis=1)) > 190 or light.mean() > 0.1:
+    if np.median(edge.min(axis=1)) > 190 or light.mean() > 0.3:
         return "glass"
-    return "plain"
+    stained = _glass.stain_of(_glass.density(edge[None], np.full(3, 250, np.float32), 0)) > 2 * _glass.STAIN
+    return "glass" if stained.mean() > 0.5 else "plain"
 
 
 @dataclass(frozen=True)

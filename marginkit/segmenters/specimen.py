@@ -17,7 +17,7 @@ from marginkit.errors import PixelError, UsageError
 from marginkit.records import Picture, Region
 from marginkit.segmenters import _glass, _ground
 from marginkit.segmenters._channels import channel
-from marginkit.segmenters._levels import grid, is_colour, need_colour, rgb, shrunk, size, strips, suited
+from marginkit.segmenters._levels import grid, is_colour, need_colour, rgb, shrunk, size, suited
 
 NAME = "specimen"
 GIVES = ("tissue",)
@@ -107,17 +107,21 @@ def refined(picture: Picture, level: int, step: int, coarse: Mask, rule: Any) ->
     import cv2
 
     height, width = size(picture, level)
-    small = coarse.astype(np.uint8)
     square = np.ones((3, 3), np.uint8)
-    inner, outer = cv2.erode(small, square), cv2.dilate(small, square)
-    out = np.zeros((height, width), bool)
-    for keep, read in strips(picture, level, step, halo=4 * step):
-        rows, columns = np.arange(keep.start, keep.stop) // step, np.arange(width) // step
-        at = np.ix_(rows, columns)
-        sure = inner[at] > 0
-        asked = (outer[at] > 0) & ~sure
-        own = rule.pixels(rgb(picture, level, read), step)[keep.start - read.start :][: keep.stop - keep.start]
-        out[keep] = sure | (asked & own)
+    inner, outer = (f(coarse.astype(np.uint8), square) > 0 for f in (cv2.erode, cv2.dilate))
+    out = np.repeat(np.repeat(inner, step, 0), step, 1)[:height, :width]
+    tile, halo = 64, 4 * step
+    for y in range(0, coarse.shape[0], tile):
+        for x in range(0, coarse.shape[1], tile):
+            asked = (outer & ~inner)[y : y + tile, x : x + tile]
+            if not asked.any():
+                continue
+            top, left = y * step, x * step
+            rows, columns = (slice(max(0, v - halo), v + tile * step + halo) for v in (top, left))
+            own = rule.pixels(rgb(picture, level, rows, columns), step)[top - rows.start :, left - columns.start :]
+            here = out[top : top + tile * step, left : left + tile * step]
+            fine = np.repeat(np.repeat(asked, step, 0), step, 1)[: here.shape[0], : here.shape[1]]
+            here |= fine & own[: here.shape[0], : here.shape[1]]
     return out
 
 
