@@ -41,7 +41,7 @@ def stain_of(od: NDArray[np.float32]) -> NDArray[np.float32]:
     red, green, blue = od[..., 0], od[..., 1], od[..., 2]
     more = green - np.minimum(red, blue)
     most = np.maximum(red, blue)
-    other = (most > 1.12 * green + 0.02) | (more < 0.2 * (np.maximum(most, green) - 0.3))  # or nearly black
+    other = (most > 1.12 * green + 0.02) | (more < 0.2 * np.maximum(most, green))  # or grey
     return np.where(other, np.float32(0), more)
 
 
@@ -50,9 +50,9 @@ def red_pen(od: NDArray[np.float32]) -> Mask:
     from skimage.morphology import reconstruction
 
     red, green, blue = od[..., 0], od[..., 1], od[..., 2]
-    core = opened((green > 0.30) & (blue > 0.68 * green) & (red < 0.20 * green), 60)
-    fringe = (green > 0.10) & (blue > 0.64 * green) & (red < 0.40 * green) | core
-    near = grown(core, 25) & fringe
+    core = opened((green > 0.22) & (blue > 0.67 * green) & (red < 0.21 * green), 40)
+    fringe = (green > 0.06) & (blue > 0.63 * green) & (red < 0.45 * green) | core
+    near = (grown(core, 30) & fringe) | grown(core, 3)
     return np.asarray(reconstruction(core.astype(np.uint8), near.astype(np.uint8)) > 0)
 
 
@@ -83,21 +83,24 @@ class Rule:
 
         od = density(look, self.glass, 1.2)
         pen = red_pen(od)
-        tissue = opened((stain_of(od) > self.stain) & ~pen, 30)
-        tissue |= self._pale(look, tissue) & ~pen
+        tissue = with_core((stain_of(od) > self.stain) & ~pen)
+        tissue |= self._pale(look, tissue, grown(pen, 9))
+        tissue = without_fringe(tissue, pen)
         marks = ((od.max(axis=-1) > MARK) & ~tissue) | pen
         tissue |= coats(marks & ~pen, tissue)
         round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
         tissue = cv2.morphologyEx(tissue.astype(np.uint8), cv2.MORPH_CLOSE, round_) > 0
-        return small_holes_filled((tissue & ~pen) | (marks & closed(tissue & ~pen, 20)), 400)
+        tissue &= ~pen
+        return small_holes_filled(tissue | (marks & closed(tissue, 20)), max(400, tissue.size * 3 // 1000))
 
-    def _pale(self, look: NDArray[np.uint8], tissue: Mask) -> Mask:
+    def _pale(self, look: NDArray[np.uint8], tissue: Mask, pen: Mask) -> Mask:
         """Fat and other pale parts that hang on the tissue; a blur's halo around the tissue is not one."""
         od = density(look, self.glass, 3)
         stain = stain_of(od)
         empty = stain[(od.max(axis=-1) < 0.02) & (stain < 0.01)]
         noise = 1.4826 * float(np.median(np.abs(empty - np.median(empty)))) if empty.size else 0.0
         faint = (stain > max(float(self.stain) * PALE, float(np.median(empty)) + 5 * noise)) if empty.size else tissue
+        faint = faint & ~pen
         alone = opened(faint & ~grown(tissue, 7), 120)
         joined = faint & grown(alone, 8)
         return with_seed(joined | tissue, tissue)
@@ -130,6 +133,25 @@ def with_seed(mask: Mask, seed: Mask) -> Mask:
     kept[labels[seed & mask]] = True
     kept[0] = False
     return kept[labels]
+
+
+def with_core(mask: Mask) -> Mask:
+    """The pieces that are somewhere five pixels thick: no specks, no coloured fringes of a mark; thin strands stay."""
+    import cv2
+
+    return with_seed(mask, cv2.erode(mask.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+
+
+def without_fringe(tissue: Mask, pen: Mask) -> Mask:
+    """The tissue without smears of a pen: pieces of which most lies beside it."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(tissue, np.ones((3, 3)))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    beside = np.bincount(labels[grown(pen, 15)], minlength=count + 1)
+    keep = beside < 0.5 * sizes
+    keep[0] = False
+    return keep[labels]
 
 
 def opened(mask: Mask, least_px: int) -> Mask:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from marginkit.segmenters import _glass
 
 Mask = NDArray[np.bool_]
+SHADOW = 0.4  # weight of lightness on a plain ground, where the specimen casts a shadow
 
 
 def border(look: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -53,14 +54,17 @@ class Rule:
         lab = np.median(to_lab(border(look)[None]).reshape(-1, 3), axis=0).astype(np.float32)
         blank = cls(lab, np.asarray(0, np.float32), ground == "dark", "")
         values = np.sqrt(blank.differing(look, 2.0))  # a root: pale parts of the specimen are not lost to bright ones
-        cut = np.float32(max(float(filters.threshold_otsu(values)) ** 2 * (0.55 if blank.dark else 0.8), 6.0))
+        cut = np.float32(
+            max(float(filters.threshold_otsu(values)) ** 2 * (0.55 if blank.dark else 0.8), 6 if blank.dark else 9)
+        )
         return cls(lab, np.asarray(cut), blank.dark, f"difference from the ground above {cut:.3g} (CIELAB)")
 
     def differing(self, colours: NDArray[np.uint8], sigma_px: float) -> NDArray[np.float32]:
         """ΔE to the ground, (y, x), smoothed."""
         import cv2
 
-        off = np.linalg.norm(to_lab(colours) - self.lab, axis=-1).astype(np.float32)
+        apart = (to_lab(colours) - self.lab) * np.float32((1 if self.dark else SHADOW, 1, 1))
+        off = np.linalg.norm(apart, axis=-1).astype(np.float32)
         return np.asarray(cv2.GaussianBlur(off, (0, 0), sigma_px) if sigma_px > 0 else off)
 
     def pixels(self, colours: NDArray[np.uint8], step: int) -> Mask:
@@ -71,11 +75,27 @@ class Rule:
         """The specimen at first look: differing pixels, thin bridges cut, pieces that are ruler or label left out."""
         import cv2
 
-        mask = (self.differing(look, 2.0) > self.cut).astype(np.uint8)
+        mask = self.differing(look, 2.0) > self.cut
+        if not self.dark:
+            mask &= ~paper(look)
         wide = max(3, max(look.shape[:2]) // 150) | 1
         round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (wide, wide))
-        mask = np.asarray(cv2.morphologyEx(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, round_), cv2.MORPH_OPEN, round_))
-        return without_paper(mask > 0, look)
+        mask = np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, round_)) > 0
+        if self.dark:
+            mask = np.asarray(cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, round_)) > 0
+        return without_paper(mask, look)
+
+
+def paper(look: NDArray[np.uint8]) -> Mask:
+    """Rulers and labels: wide areas, bright and nearly neutral, with the print on them."""
+    import cv2
+
+    lab = to_lab(cv2.GaussianBlur(look, (0, 0), 2))
+    white = (np.hypot(lab[..., 1], lab[..., 2]) < 18) & (lab[..., 0] > 62)
+    wide = max(5, max(look.shape[:2]) // 60) | 1
+    square = np.ones((wide, wide), np.uint8)
+    closed = cv2.morphologyEx(white.astype(np.uint8), cv2.MORPH_CLOSE, square)
+    return np.asarray(cv2.dilate(cv2.morphologyEx(closed, cv2.MORPH_OPEN, square), np.ones((9, 9), np.uint8)) > 0)
 
 
 def to_lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -86,7 +106,7 @@ def to_lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def without_paper(mask: Mask, look: NDArray[np.uint8]) -> Mask:
-    """The mask without bright neutral pieces, unless nothing else is there."""
+    """The mask without pieces that are mostly bright and neutral, unless nothing else is there."""
     from scipy import ndimage
 
     labels, count = ndimage.label(mask, np.ones((3, 3)))
