@@ -21,6 +21,7 @@ FLOORS = {
     **dict.fromkeys(
         [
             "opening",
+            "segmenting",
             "reading",
             "sources",
             "grids",
@@ -42,7 +43,19 @@ FLOORS = {
 SHELVES = ("readers", "segmenters", "reports")
 NEVER = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "pickle", "marshal", "shelve", "socket", "requests"}
 UNITS = ("_mm", "_um", "_px", "_mm2", "_mm3", "_px2", "_deg", "_bytes", "_s")
-PURE = {"above", "below", "threshold", "relative_uncertainty", "share", "level", "ratio", "tbr", "cnr"}
+PURE = {
+    "above",
+    "below",
+    "threshold",
+    "relative_uncertainty",
+    "share",
+    "level",
+    "ratio",
+    "tbr",
+    "cnr",
+    "sbr",
+    "sensitivity",
+}
 # mm in 2-D and mm² in 3-D (mm² and mm³ for what is outside), or the unit of the argument beside it
 BY_DIMENSION = {"value", "edge_size", "behind_size", "outside", "total", "reach"}
 WITHOUT_UNIT = PURE | BY_DIMENSION

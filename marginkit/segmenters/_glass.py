@@ -6,6 +6,7 @@ Optical densities are counted from the colour of the glass in this picture, so t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ COAT_PX = 9  # of the first look: ink is a coat of at most this depth on the tis
 
 
 def glass_colour(look: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Colour of the empty glass, (3,) float32: the commonest among bright and nearly neutral colours, not pure white."""
+    """Colour of the empty glass, (3,) float32: the commonest of those bright and nearly neutral."""
     flat = look.reshape(-1, 3)
     light = flat[(flat.min(axis=1) > 200) & (np.ptp(flat, axis=1) < 25) & (flat.min(axis=1) < 254)]
     if len(light) < 0.005 * len(flat):
@@ -47,13 +48,14 @@ def stain_of(od: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def red_pen(od: NDArray[np.float32]) -> Mask:
     """Red felt pen, redder than eosin and blood: its saturated core, and its thin fringe joined to that."""
-    from skimage.morphology import reconstruction
+    from skimage import morphology
 
     red, green, blue = od[..., 0], od[..., 1], od[..., 2]
+    rebuild: Any = morphology.reconstruction
     core = opened((green > 0.22) & (blue > 0.67 * green) & (red < 0.21 * green), 40)
     fringe = (green > 0.06) & (blue > 0.63 * green) & (red < 0.45 * green) | core
     near = (grown(core, 30) & fringe) | grown(core, 3)
-    return np.asarray(reconstruction(core.astype(np.uint8), near.astype(np.uint8)) > 0)
+    return np.asarray(rebuild(core.astype(np.uint8), near.astype(np.uint8)) > 0)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Rule:
         noise = 1.4826 * float(np.median(np.abs(empty - np.median(empty)))) if empty.size else 0.0
         faint = (stain > max(float(self.stain) * PALE, float(np.median(empty)) + 5 * noise)) if empty.size else tissue
         faint = faint & ~pen
-        alone = opened(faint & ~grown(tissue, 7), 120)
+        alone = opened(faint & ~grown(tissue | (od.max(axis=-1) > MARK), 7), 120)
         joined = faint & grown(alone, 8)
         return with_seed(joined | tissue, tissue)
 

@@ -7,6 +7,7 @@ the border; they are left out where the specimen is another piece.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ def border(look: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def kind(look: NDArray[np.uint8]) -> str:
-    """``glass`` where the border or a third of the picture is light and neutral, or stained; ``dark``; else ``plain``."""
+    """``glass`` where the border or a third of the picture is light, or it is stained; ``dark``; ``plain``."""
     edge = border(look)
     if np.median(edge.max(axis=1)) < 60:
         return "dark"
@@ -53,17 +54,16 @@ class Rule:
 
         lab = np.median(to_lab(border(look)[None]).reshape(-1, 3), axis=0).astype(np.float32)
         blank = cls(lab, np.asarray(0, np.float32), ground == "dark", "")
+        otsu: Any = filters.threshold_otsu
         values = np.sqrt(blank.differing(look, 2.0))  # a root: pale parts of the specimen are not lost to bright ones
-        cut = np.float32(
-            max(float(filters.threshold_otsu(values)) ** 2 * (0.55 if blank.dark else 0.8), 6 if blank.dark else 9)
-        )
+        cut = np.float32(max(float(otsu(values)) ** 2 * (0.55 if blank.dark else 0.8), 6 if blank.dark else 9))
         return cls(lab, np.asarray(cut), blank.dark, f"difference from the ground above {cut:.3g} (CIELAB)")
 
     def differing(self, colours: NDArray[np.uint8], sigma_px: float) -> NDArray[np.float32]:
         """ΔE to the ground, (y, x), smoothed."""
         import cv2
 
-        apart = (to_lab(colours) - self.lab) * np.float32((1 if self.dark else SHADOW, 1, 1))
+        apart = (to_lab(colours) - self.lab) * np.array([1 if self.dark else SHADOW, 1, 1], np.float32)
         off = np.linalg.norm(apart, axis=-1).astype(np.float32)
         return np.asarray(cv2.GaussianBlur(off, (0, 0), sigma_px) if sigma_px > 0 else off)
 
@@ -90,7 +90,7 @@ def paper(look: NDArray[np.uint8]) -> Mask:
     """Rulers and labels: wide areas, bright and nearly neutral, with the print on them."""
     import cv2
 
-    lab = to_lab(cv2.GaussianBlur(look, (0, 0), 2))
+    lab = to_lab(np.asarray(cv2.GaussianBlur(look, (0, 0), 2), np.uint8))
     white = (np.hypot(lab[..., 1], lab[..., 2]) < 18) & (lab[..., 0] > 62)
     wide = max(5, max(look.shape[:2]) // 60) | 1
     square = np.ones((wide, wide), np.uint8)
@@ -130,5 +130,6 @@ def glow_threshold(values: NDArray[np.float32], sensitivity: NDArray[np.float32]
 
     low, high = np.percentile(values, (0.5, 99.9))
     scale = max(float(high - low) / 1000, 1e-6)
+    li: Any = filters.threshold_li
     logs = np.log(np.maximum(values - low, 0) / scale + 1)
-    return float(low + (np.exp(filters.threshold_li(logs) / float(sensitivity)) - 1) * scale)
+    return float(low + (np.exp(li(logs) / float(sensitivity)) - 1) * scale)

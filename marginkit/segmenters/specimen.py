@@ -32,7 +32,7 @@ class Options:
     ground : ``glass`` (stained tissue, light behind), ``dark`` or ``plain`` (a photograph on black, on one colour),
         ``fluorescence`` (the specimen's own glow), or found from the picture: ``auto``.
     channel : of fluorescence: the channel's name or number; empty for the only one.
-    sensitivity : 1; larger finds paler tissue, smaller leaves more out.
+    sensitivity : factor of the sensitivity, 1; larger finds paler tissue, smaller leaves more out.
     min_share : pieces smaller than this share of the largest are left out.
     largest : keep the largest piece only. fill : fill all holes; ``auto`` fills those of photographs (glare).
     pixel_um : the outline is found on the coarsest level whose pixels are at most this large.
@@ -40,7 +40,7 @@ class Options:
 
     ground: Literal["auto", "glass", "dark", "plain", "fluorescence"] = "auto"
     channel: str = ""
-    sensitivity: float = 1.0  # noqa: RUF100
+    sensitivity: float = 1.0
     min_share: float = 0.01
     largest: bool = False
     fill: bool | Literal["auto"] = "auto"
