@@ -55,6 +55,7 @@ PURE = {
     "cnr",
     "sbr",
     "sensitivity",
+    "min_share",
 }
 # mm in 2-D and mm² in 3-D (mm² and mm³ for what is outside), or the unit of the argument beside it
 BY_DIMENSION = {"value", "edge_size", "behind_size", "outside", "total", "reach"}

@@ -82,6 +82,7 @@ class Rule:
     def decide(self, look: NDArray[np.uint8]) -> Mask:
         """The tissue at first look: stained, its pale parts, plus coats of ink, minus pens."""
         import cv2
+        from scipy import ndimage
 
         od = density(look, self.glass, 1.2)
         pen = red_pen(od)
@@ -93,7 +94,8 @@ class Rule:
         round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
         tissue = cv2.morphologyEx(tissue.astype(np.uint8), cv2.MORPH_CLOSE, round_) > 0
         tissue &= ~pen
-        return small_holes_filled(tissue | (marks & closed(tissue, 20)), max(400, tissue.size * 3 // 1000))
+        around = closed(tissue, 20) | np.asarray(ndimage.binary_fill_holes(tissue), bool)
+        return small_holes_filled(tissue | (marks & around), max(400, tissue.size * 3 // 1000))
 
     def _pale(self, look: NDArray[np.uint8], tissue: Mask, pen: Mask) -> Mask:
         """Fat and other pale parts that hang on the tissue; a blur's halo around the tissue is not one."""
@@ -173,7 +175,8 @@ def coats(marks: Mask, tissue: Mask) -> Mask:
         return np.zeros_like(marks)
     far_px = ndimage.distance_transform_edt(~tissue)
     off = np.bincount(labels[far_px > COAT_PX], minlength=count + 1) / np.bincount(labels.ravel(), minlength=count + 1)
-    near = off < 0.25
+    deepest_px = ndimage.maximum(far_px, labels, np.arange(count + 1))
+    near = (off < 0.25) | (np.asarray(deepest_px) <= 2 * COAT_PX)
     near[0] = False
     return near[labels]
 
