@@ -15,8 +15,10 @@ FLOORS = {
     **dict.fromkeys(["errors", "flags"], 1),
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files"], 2),
-    **dict.fromkeys(["regions", "policy", "wording", "doubts"], 2.5),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "fluorescence", "judging", "agree", "phantoms"], 3),
+    **dict.fromkeys(
+        ["regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+    ),  # what is said of records, and checked of them
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
