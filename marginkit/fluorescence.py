@@ -28,10 +28,10 @@ SATURATED = 0.001  # share of the signal above which a flag is raised
 class Threshold:
     """A threshold in counts and how it was found; ``low`` of hysteresis, else None. Signal is *above* it."""
 
-    value: NDArray[np.float64]
+    value: float
     method: str
     told: str
-    low: NDArray[np.float64] | None = None
+    low: float | None = None
 
     def mask(self, counts: Counts) -> Mask:
         """Where the signal is: above the value; of hysteresis above ``low`` and joined to what is above the value."""
@@ -40,7 +40,7 @@ class Threshold:
         from skimage import filters
 
         join: Any = filters.apply_hysteresis_threshold
-        return np.asarray(join(counts, float(self.low), float(self.value)), bool)
+        return np.asarray(join(counts, self.low, self.value), bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Signal:
     counts: Mapping[str, float]
     dark: str
     saturated_px: int
-    saturated_share: NDArray[np.float64]
+    saturated_share: float
     flags: tuple[str, ...] = ()
 
     @property
@@ -88,7 +88,7 @@ class Signal:
             "backgrounds": {name: dict(one) for name, one in self.backgrounds.items()},
             "counts": dict(self.counts),
             "dark": self.dark,
-            "saturated": {"pixels": self.saturated_px, "share": float(self.saturated_share)},
+            "saturated": {"pixels": self.saturated_px, "share": self.saturated_share},
             "flags": list(self.flags),
         }
 
@@ -98,7 +98,7 @@ class Peak:
     """A peak of the intensity: where (index units), its counts above the background, its distance to the outline."""
 
     at_px: tuple[int, ...]
-    counts: NDArray[np.float64]
+    counts: float
     ratio: float
     edge_mm: float
 
@@ -122,11 +122,11 @@ def refuse_pseudocolour(picture: Picture) -> None:
 
 def find_threshold(
     counts: Counts,
-    method: float | str,
+    method: float | str,  # counts, or a name
     background: Mask | None = None,
     *,
     ratio: float = 2.0,
-    sds: NDArray[np.float64] | float = 3.0,
+    sds: float = 3.0,
 ) -> Threshold:
     """The threshold that a method finds.
 
@@ -139,7 +139,7 @@ def find_threshold(
     PixelError : E-PIX-03 not finite, E-PIX-04 one value everywhere. UsageError : E-USE-03. MeasureError : E-MSR-08.
     """
     if not isinstance(method, str):
-        return Threshold(np.asarray(float(method)), "fixed", f"above {method:g} (given)")
+        return Threshold(float(method), "fixed", f"above {method:g} (given)")
     if method not in METHODS:
         raise UsageError("E-USE-03", f"no threshold {method!r}", cause=f"there are {', '.join(METHODS)} or a number")
     _usable(counts)
@@ -147,20 +147,20 @@ def find_threshold(
         from skimage import filters
 
         value = float(getattr(filters, f"threshold_{method}")(np.asarray(counts).ravel()))
-        return Threshold(np.asarray(value), method, f"above {value:.6g} ({method})")
+        return Threshold(value, method, f"above {value:.6g} ({method})")
     mean, sd = mean_sd(counts, background)
     half = (mean + float(np.percentile(counts, 99.9))) / 2
-    limit = mean + float(sds) * sd
+    limit = mean + sds * sd
     if method == "hysteresis":
         low = min(limit, half)
-        told = f"above {low:.6g} (mean + {float(sds):g} SD of the background), joined to {half:.6g} (half-maximum)"
-        return Threshold(np.asarray(half), method, told, np.asarray(low))
+        told = f"above {low:.6g} (mean + {sds:g} SD of the background), joined to {half:.6g} (half-maximum)"
+        return Threshold(half, method, told, low)
     value, how = {
         "ratio": (ratio * mean, f"{ratio:g} x background mean {mean:.6g}"),
-        "sd": (limit, f"background mean {mean:.6g} + {float(sds):g} x SD {sd:.6g}"),
+        "sd": (limit, f"background mean {mean:.6g} + {sds:g} x SD {sd:.6g}"),
         "half": (half, f"half-maximum over background mean {mean:.6g}"),
     }[method]
-    return Threshold(np.asarray(value), method, f"above {value:.6g} ({how})")
+    return Threshold(value, method, f"above {value:.6g} ({how})")
 
 
 def _usable(counts: Counts) -> None:
@@ -200,7 +200,7 @@ def off_tissue(specimen: Mask, spacing_mm: Sequence[float], guard_mm: float = 0.
 
 def quiet_tissue(counts: Counts, specimen: Mask) -> Background:
     """The specimen's own glow: its pixels at or below Otsu's threshold within it, less outliers beyond 3 SD."""
-    threshold = float(find_threshold(counts[specimen], "otsu").value)
+    threshold = find_threshold(counts[specimen], "otsu").value
     mask = specimen & (counts <= threshold)
     for _ in range(5):
         mean, sd = mean_sd(counts, mask)
@@ -258,7 +258,7 @@ def quantify(
         counts={"signal_mean": float(counts[signal].mean()), "signal_max": float(counts[signal].max())},
         dark="not subtracted" if dark is None else "subtracted",
         saturated_px=saturated,
-        saturated_share=np.asarray(share),
+        saturated_share=share,
         flags=("saturated_signal",) if share > SATURATED else (),
     )
 
@@ -309,7 +309,7 @@ def sentinel_peaks(
 def _peak(height: float, mean: float, at: NDArray[np.intp], specimen: Mask, spacing: NDArray[np.float64]) -> Peak:
     place = tuple(int(v) for v in at)
     ratio = height / mean if mean > 0 else 0.0
-    return Peak(place, np.asarray(height - mean), ratio, edge_distance_mm(specimen, at, spacing))
+    return Peak(place, height - mean, ratio, edge_distance_mm(specimen, at, spacing))
 
 
 def edge_distance_mm(specimen: Mask, at: NDArray[np.intp], spacing_mm: NDArray[np.float64]) -> float:

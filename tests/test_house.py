@@ -58,6 +58,10 @@ PURE = {
     "sbr",
     "sensitivity",
     "min_share",
+    "saturated_share",
+    "sds",
+    "low",
+    "counts",
 }
 # mm in 2-D and mm² in 3-D (mm² and mm³ for what is outside), or the unit of the argument beside it
 BY_DIMENSION = {"value", "edge_size", "behind_size", "outside", "total", "reach"}

@@ -67,7 +67,7 @@ class Rule:
     told: str
 
     @classmethod
-    def of(cls, look: NDArray[np.uint8], sensitivity: NDArray[np.float32] | float) -> Rule:
+    def of(cls, look: NDArray[np.uint8], sensitivity: float) -> Rule:
         """The rule for a picture at first look."""
         glass = glass_colour(look)
         stain = np.float32(STAIN / sensitivity)

@@ -121,7 +121,7 @@ def without_paper(mask: Mask, look: NDArray[np.uint8]) -> Mask:
     return np.concatenate([[False], ~pale])[labels]
 
 
-def glow_threshold(values: NDArray[np.float32], sensitivity: NDArray[np.float32] | float) -> float:
+def glow_threshold(values: NDArray[np.float32], sensitivity: float) -> float:
     """Value between the empty ground and the specimen's faint glow: triangle on a logarithmic scale.
 
     Logarithms, because a bright tumor would otherwise draw any threshold above the specimen's own glow.
@@ -132,4 +132,4 @@ def glow_threshold(values: NDArray[np.float32], sensitivity: NDArray[np.float32]
     scale = max(float(high - low) / 1000, 1e-6)
     li: Any = filters.threshold_li
     logs = np.log(np.maximum(values - low, 0) / scale + 1)
-    return float(low + (np.exp(li(logs) / float(sensitivity)) - 1) * scale)
+    return float(low + (np.exp(li(logs) / sensitivity) - 1) * scale)

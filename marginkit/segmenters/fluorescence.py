@@ -26,8 +26,8 @@ GIVES = ("signal", "tumor")
 class Options:
     """How signal is told from background.
 
-    threshold : counts, or ``otsu``, ``li``, ``triangle``, ``ratio`` (x background mean), ``sd`` (background mean + SDs),
-        ``half`` (half-maximum), ``hysteresis`` (half-maximum, and what is joined to it above ``sd``).
+    threshold : counts, or ``otsu``, ``li``, ``triangle``, ``ratio`` (x background mean), ``sd`` (background
+        mean + SDs), ``half`` (half-maximum), ``hysteresis`` (half-maximum, and what is joined to it above ``sd``).
     ratio, sds : of the methods of these names.
     background : ``tissue`` (the specimen outside the signal) or ``off-tissue``; of ratio, sd, half and hysteresis.
     within : look for the threshold, and the signal, in the whole ``image`` or in the ``specimen`` (by its own glow).
@@ -38,7 +38,7 @@ class Options:
 
     threshold: float | Literal["otsu", "li", "triangle", "ratio", "sd", "half", "hysteresis"] = "otsu"
     ratio: float = 2.0
-    sds: float | int = 3
+    sds: float = 3.0
     background: Literal["tissue", "off-tissue"] = "tissue"
     within: Literal["image", "specimen"] = "image"
     channel: str = ""
@@ -88,15 +88,11 @@ def segment(picture: Picture, options: Options) -> Region:
     return Region(mask, maker=told, flags=("saturated_signal",) if saturated else ())
 
 
-def _words(options: Options) -> dict[str, float]:
-    return {"ratio": options.ratio, "sds": float(options.sds)}
-
-
-def _given(background: fluorescence.Background | None, inside: NDArray[np.bool_]) -> tuple[Any, ...]:
+def _given(background: fluorescence.Background | None, inside: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
     """The background's mask in the shape of the values among which the threshold is sought."""
     if background is None:
-        return ()
-    return (background.mask if inside.all() else background.mask[inside],)
+        return None
+    return background.mask if inside.all() else background.mask[inside]
 
 
 def _counts(picture: Picture, options: Options) -> tuple[NDArray[Any], str]:
