@@ -73,8 +73,9 @@ def segment(picture: Picture, options: Options) -> Region:
         found = fluorescence.find_threshold(
             values if inside.all() else values[inside],
             options.threshold,
-            *_given(background, inside),
-            **_words(options),
+            _given(background, inside),
+            ratio=options.ratio,
+            sds=options.sds,
         )
     except MarginError as error:
         raise error if error.file else error.about(picture.name) from error
