@@ -176,7 +176,8 @@ def coats(marks: Mask, tissue: Mask) -> Mask:
     far_px = ndimage.distance_transform_edt(~tissue)
     off = np.bincount(labels[far_px > COAT_PX], minlength=count + 1) / np.bincount(labels.ravel(), minlength=count + 1)
     deepest_px = ndimage.maximum(far_px, labels, np.arange(count + 1))
-    near = (off < 0.25) | (np.asarray(deepest_px) <= 2 * COAT_PX)
+    deep = np.asarray(deepest_px)
+    near = (off < 0.25) | (deep <= 2 * COAT_PX) | ((off < 0.6) & (deep <= 6 * COAT_PX))
     near[0] = False
     return near[labels]
 
