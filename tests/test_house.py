@@ -39,6 +39,7 @@ FLOORS = {
     ),
     "batch": 5,
     "showing": 5,
+    "commands": 5.5,
     "cli": 6,
     "__main__": 7,
 }

@@ -34,7 +34,11 @@ class Ink:
 PALETTE: Mapping[str, tuple[Ink, ...]] = {
     "blue": (Ink(214, 26, (0.28, 1.0)),),
     "green": (Ink(148, 38, (0.22, 1.0)),),
-    "yellow": (Ink(54, 13, (0.15, 1.0), (0.985,)), Ink(25, 20, (0.15, 0.80), (0.985,))),  # the second: yellow that dried brown
+    # the second yellow is one that dried brown
+    "yellow": (
+        Ink(54, 13, (0.15, 1.0), (0.985,)),
+        Ink(25, 20, (0.15, 0.80), (0.985,)),
+    ),
     "orange": (Ink(24, 14, (0.80, 1.0)),),
     "red": (Ink(355, 7, (0.75, 1.0)),),
 }
