@@ -16,7 +16,7 @@ FLOORS = {
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files"], 2),
     **dict.fromkeys(
-        ["regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+        ["ometiff", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
     **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
@@ -24,6 +24,7 @@ FLOORS = {
         [
             "opening",
             "segmenting",
+            "saving",
             "reading",
             "sources",
             "grids",

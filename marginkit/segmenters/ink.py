@@ -22,6 +22,7 @@ from marginkit.segmenters._levels import grid, need_colour, rgb, suited
 
 NAME = "ink"
 GIVES = ("ink",)
+CLASSES = COLOURS
 Mask: TypeAlias = NDArray[np.bool_]
 Colour: TypeAlias = Literal["all", "black", "blue", "green", "yellow", "orange", "red", "unassigned"]
 SHARE_OF_SPECIMEN = 0.03  # of its mean diameter: depth where the pixel size is unknown, and the most it can be
