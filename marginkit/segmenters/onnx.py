@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit import files
-from marginkit.errors import AxesError, CalibrationError, MissingExtraError, ModelError, UsageError, plain
+from marginkit.errors import MissingExtraError, ModelError, UsageError, plain
 from marginkit.records import Picture, Region
-from marginkit.segmenters import _card
+from marginkit.segmenters import _card, _windows
 from marginkit.segmenters._card import Card
-from marginkit.segmenters._levels import is_colour, need_colour, rgb, size, suited
 
 NAME = "onnx"
 GIVES = ("tumor", "tissue", "signal")
@@ -41,16 +40,6 @@ class Options:
     target: str = ""
 
 
-@dataclass(frozen=True)
-class Grid:
-    """Where the network looks: a level, blocks of ``step`` squared of its pixels, and the size of what comes out."""
-
-    level: int
-    step: int
-    shape: tuple[int, int]
-    ratio: tuple[float, float]
-
-
 def segment(picture: Picture, options: Options) -> Region:
     """The probability of one class, float32, on the network's own pixels.
 
@@ -66,15 +55,18 @@ def segment(picture: Picture, options: Options) -> Region:
         raise UsageError("E-USE-03", "onnx: no model", remedy="Give model=FILE.onnx.")
     card = _card.read(options.card or _beside(options.model), options.model)
     target = _target(card, options.target)
-    _check_channels(picture, card, options.model)
-    where = _grid(picture, card, options.model)
+    have = _windows.channels(picture, NAME)
+    if have != len(card.mean):
+        cause = f"{picture.name} has {have} channels, the network takes {len(card.mean)}"
+        raise ModelError("E-MOD-05", "the model was not made for this image", cause=cause, file=options.model)
+    where = _windows.grid(picture, card.pixel_um, card.pixel_tolerance, options.model)
     network = load(options.model, card, target)
-    found = tiled(where.shape, card, network, lambda rows, columns: _look(picture, where, card, rows, columns))
-    spacing = None
-    origin = None
-    if picture.spacing_mm is not None and where.ratio != (1.0, 1.0):
-        spacing = tuple(s * r for s, r in zip(picture.spacing_mm[-2:], where.ratio))
-        origin = tuple((r - 1) / 2 for r in where.ratio)
+
+    def look(rows: slice, columns: slice) -> Floats:
+        return _normalised(_windows.window(picture, where, rows, columns), card)
+
+    found = tiled(where.shape, card, network, look)
+    spacing, origin = where.placed(picture)
     told = f"onnx {plain(Path(options.model).name)} sha256 {card.sha256[:12]}, {card.classes[target]}"
     return Region(found, spacing, origin, maker=told)
 
@@ -91,58 +83,9 @@ def _target(card: Card, wanted: str) -> int:
     return card.classes.index(name)
 
 
-def _check_channels(picture: Picture, card: Card, model: str) -> None:
-    if is_colour(picture):
-        need_colour(picture, NAME)
-        have = 3
-    else:
-        if any(n != 1 for axis, n in zip(picture.axes, picture.shape) if axis in "TZ"):
-            cause = f"axes {picture.axes}, shape {picture.shape}"
-            raise AxesError("E-AXE-05", "onnx wants one plane", cause=cause, file=picture.name)
-        have = picture.shape[picture.axes.index("C")] if "C" in picture.axes else 1
-    if have != len(card.mean):
-        cause = f"{picture.name} has {have} channels, the network takes {len(card.mean)}"
-        raise ModelError("E-MOD-05", "the network was not made for this image", cause=cause, file=model)
-
-
-def _grid(picture: Picture, card: Card, model: str) -> Grid:
-    """The level and the whole number of its pixels in one of the network's; refused where that does not come near."""
-    if card.pixel_um is None:
-        return Grid(0, 1, size(picture, 0), (1.0, 1.0))
-    if picture.spacing_mm is None:
-        raise picture.refusal or CalibrationError("E-CAL-01", "pixel size missing", file=picture.name)
-    level = suited(picture, card.pixel_um * (1 + card.pixel_tolerance) / 1000)
-    down = picture.levels[level].downsample
-    own_um = 1000 * np.array(picture.spacing_mm[-2:]) * down
-    step = max(1, round(card.pixel_um / float(own_um.mean())))
-    off = np.abs(own_um * step / card.pixel_um - 1).max()
-    if off > card.pixel_tolerance:
-        cause = f"pixels of {own_um.max() * step:.3g} µm, wanted {card.pixel_um:g} µm ± {card.pixel_tolerance:.0%}"
-        raise ModelError("E-MOD-05", "the network was not made for this image", cause=cause, file=model)
-    height, width = size(picture, level)
-    return Grid(level, step, (-(-height // step), -(-width // step)), (down[0] * step, down[1] * step))
-
-
-def _look(picture: Picture, where: Grid, card: Card, rows: slice, columns: slice) -> Floats:
-    """What the network sees of a window of its grid, (channel, y, x), normalised as its card says."""
-    import cv2
-
-    step = where.step
-    window = slice(rows.start * step, rows.stop * step), slice(columns.start * step, columns.stop * step)
-    if is_colour(picture):
-        pixels = rgb(picture, where.level, *window).astype(np.float32)
-    else:
-        at = dict(zip("YX", window))
-        read = picture.levels[where.level].read(tuple(at.get(axis, slice(None)) for axis in picture.axes))
-        read = np.transpose(read, [picture.axes.index(a) for a in sorted(picture.axes, key="TZYXC".index)])
-        pixels = read.reshape(*read.shape[-3:] if "C" in picture.axes else (*read.shape[-2:], 1)).astype(np.float32)
-    if step > 1:
-        down, right = -pixels.shape[0] % step, -pixels.shape[1] % step
-        pixels = np.pad(pixels, ((0, down), (0, right), (0, 0)), mode="edge")
-        wanted = (pixels.shape[1] // step, pixels.shape[0] // step)
-        pixels = np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA), np.float32)
-        pixels = pixels.reshape(wanted[1], wanted[0], -1)
-    seen = (pixels / card.scale - np.array(card.mean, np.float32)) / np.array(card.sd, np.float32)
+def _normalised(pixels: NDArray[Any], card: Card) -> Floats:
+    """What the network gets, (channel, y, x), of pixels (y, x, channel)."""
+    seen = (pixels.astype(np.float32) / card.scale - np.array(card.mean, np.float32)) / np.array(card.sd, np.float32)
     return np.ascontiguousarray(np.moveaxis(seen, -1, 0), np.float32)
 
 
