@@ -83,7 +83,7 @@ def segment(picture: Picture, options: Options) -> Region:
     dyes, at = _dyes(picture, options)
     amount, counts = _amounts(picture, where, dyes, at, options.smooth_px, options.threads)
     step = stains.WHOLE / 255
-    above = options.above if not isinstance(options.above, str) else _otsu(counts, picture.name) * step
+    above = options.above if not isinstance(options.above, str) else otsu(counts, picture.name) * step
     mask = amount > above / step
     spacing, origin = where.placed(picture)
     mask = _tidied(mask, options, spacing or picture.spacing_mm)
@@ -158,7 +158,7 @@ def measured(colours: NDArray[np.uint8], dyes: stains.Matrix, at: int) -> tuple[
     return out, counts
 
 
-def _otsu(counts: NDArray[np.int64], name: str) -> float:
+def otsu(counts: NDArray[np.int64], name: str) -> float:
     """The value between two densities that parts the classes best: the middle of a gap where there is one."""
     from skimage.filters import threshold_otsu
 
