@@ -60,9 +60,10 @@ def find(page: Page, ticks: Ticks, pattern: Pattern) -> Numbers | None:
     places = ticks.places_px()[pattern.first :: pattern.every] - page.strip.u_px[0]
     pitch = ticks.step_px * pattern.every
     best: Numbers | None = None
+    ink = page.ink
     for line in _lines(page, places, pitch, ticks.step_px):
         for turned in (False, True):
-            found = _sequence(page.ink, line, turned)
+            found = _sequence(ink, line, turned)
             if found is not None and (best is None or found.fit > best.fit):
                 best = found
     return best

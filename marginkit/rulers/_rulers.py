@@ -14,6 +14,8 @@ from ._segments import Ground
 from ._ticks import Ticks
 from ._words import Box, Page
 
+CLOSEST_PX = 2.3  # ticks nearer than this on the photograph alias
+
 
 @dataclass(frozen=True)
 class Ruler:
@@ -53,14 +55,15 @@ def find(ground: Ground) -> Iterator[Ruler]:
     """The rulers in a picture, the row with the most ticks first."""
     lines = _rows.find(_segments.find(ground), ground.grey.shape)
     for line in lines:
-        ticks = _ticks.find(ground.grey, line)
-        ruler = None if ticks is None else _ruler(ground, ticks)
-        if ruler is not None:
-            yield ruler
+        found = [ruler for ticks in _ticks.find(ground.grey, line) if (ruler := _ruler(ground, ticks)) is not None]
+        if found:
+            yield max(found, key=lambda ruler: ruler.pattern.explained)
 
 
 def _ruler(ground: Ground, ticks: Ticks) -> Ruler | None:
     """The ruler that a row of ticks is; None where its ticks have no pattern."""
+    if ticks.step_px < CLOSEST_PX * ground.ratio:
+        return None
     lengths = _lengths.measure(ground.grey, ticks)
     cut = _trimmed(ticks, lengths)
     if cut is None:

@@ -18,6 +18,8 @@ from ._rows import Line
 FEWEST = 12  # ticks in step
 MOST_OFF = 0.12  # rms distance of ticks from their places, in periods
 MOST_DRIFT = 0.25
+AHEAD = 12  # places beyond the end of a run that are looked at
+SHORTEST_PX = 60  # of a row on the searched picture
 MISSED = 3  # ticks that may be missing in one place, less one
 CLOSEST_PX = 4.0  # ticks nearer than this on the searched picture cannot be told apart
 
@@ -93,22 +95,20 @@ def strip(grey: NDArray[np.float32], line: Line, first_px: float, last_px: float
     return Strip(line, u, v, 255 - np.asarray(seen, np.float32))
 
 
-def find(grey: NDArray[np.float32], line: Line) -> Ticks | None:
-    """The ticks that cross a line; None where none are in step."""
+def find(grey: NDArray[np.float32], line: Line) -> list[Ticks]:
+    """The ticks that cross a line, read as dark and as light: gaps between ticks are as regular as ticks."""
     span = line.at_px[-1] - line.at_px[0]
-    first, last = line.at_px[0] - 0.15 * span - 20, line.at_px[-1] + 0.15 * span + 20
-    first, last = _clipped(grey.shape, line, first, last)
-    if last - first < 60:
-        return None
-    reach = float(np.clip(2.5 * line.reach_px, 6, 120))
-    seen = strip(grey, line, first, last, reach)
-    best: Ticks | None = None
+    first, last = _clipped(grey.shape, line, line.at_px[0] - 0.3 * span - 20, line.at_px[-1] + 0.3 * span + 20)
+    if last - first < SHORTEST_PX:
+        return []
+    seen = strip(grey, line, first, last, float(np.clip(2.5 * line.reach_px, 6, 120)))
+    best = []
     for light in (False, True):
         turned = replace(seen, dark=255 - seen.dark) if light else seen
-        for level, profile in _profiles(turned, line.reach_px):
-            found = _in_step(turned, level, profile, light)
-            if found is not None and (best is None or _worth(found) > _worth(best)):
-                best = found
+        tried = [_in_step(turned, level, profile, light) for level, profile in _profiles(turned, line.reach_px)]
+        fine = [ticks for ticks in tried if ticks is not None]
+        if fine:
+            best.append(max(fine, key=_worth))
     return best
 
 
@@ -138,35 +138,60 @@ def _profiles(seen: Strip, reach_px: float) -> list[tuple[float, Floats]]:
 
 def _in_step(seen: Strip, level_px: float, profile: Floats, light: bool) -> Ticks | None:
     """The longest run of peaks in step along one level."""
-    peaks = _peaks(profile)
+    peaks, height = _peaks(profile)
     if len(peaks) < FEWEST:
         return None
-    step = _common_gap(peaks)
+    usual = float(np.percentile(height, 70))
+    clear = peaks[height >= 0.3 * usual]
+    if len(clear) < FEWEST:
+        return None
+    step = _common_gap(clear)
     if step < CLOSEST_PX:
         return None
-    chain = _chain(peaks, step)
+    chain = _chain(clear, step)
     if len(chain) < FEWEST:
         return None
-    at, number = peaks[chain], np.zeros(len(chain), np.int64)
+    at, number = clear[chain], np.zeros(len(chain), np.int64)
     number[1:] = np.cumsum(np.maximum(1, np.round(np.diff(at) / step)))
+    number, at = _grown(number, at, peaks[height >= 0.15 * usual])
     return fitted(seen, level_px, number, at, light)
 
 
-def _peaks(profile: Floats) -> Floats:
-    """Places of the peaks that stand out as most do, to a fraction of a pixel."""
+def _peaks(profile: Floats) -> tuple[Floats, Floats]:
+    """(places of peaks to a fraction of a pixel, how far each stands out)."""
     from scipy import ndimage, signal
 
     even = ndimage.gaussian_filter1d(profile, 0.7)
-    found, how = signal.find_peaks(even, prominence=4.0)
-    if len(found) < FEWEST:
-        return np.zeros(0)
-    usual = float(np.percentile(how["prominences"], 70))
-    found = found[how["prominences"] >= 0.3 * usual]
-    found = found[(found > 0) & (found < len(even) - 1)]
+    found, how = signal.find_peaks(even, prominence=2.0)
     before, here, after = even[found - 1], even[found], even[found + 1]
     bend = before - 2 * here + after
     shift = np.clip(np.where(bend < 0, (before - after) / (2 * np.minimum(bend, -1e-9)), 0.0), -0.5, 0.5)
-    return np.asarray(found + shift, np.float64)
+    return np.asarray(found + shift, np.float64), np.asarray(how["prominences"], np.float64)
+
+
+def _grown(number: NDArray[np.int64], at: Floats, peaks: Floats) -> tuple[NDArray[np.int64], Floats]:
+    """The chain carried on beyond both ends, over places where ticks are hidden, as long as it stays in step."""
+    for _ in range(2):  # at the end, then turned round at the beginning
+        while True:
+            last = slice(-20, None)
+            slope, base = np.polyfit(number[last], at[last], 1)
+            ahead = number[-1] + np.arange(1, AHEAD + 1)
+            nearest = _nearest(peaks, slope * ahead + base)
+            hit = np.flatnonzero(np.abs(nearest - slope * ahead - base) <= 0.2 * abs(slope))
+            runs = [i for i in hit if np.isin(np.arange(i - 3, i + 1), [-1, *hit]).sum() >= 3]
+            if not runs:
+                break
+            hit = hit[hit <= runs[-1]]
+            number, at = np.append(number, ahead[hit]), np.append(at, nearest[hit])
+        number, at, peaks = -number[::-1], -at[::-1], -peaks[::-1]
+    return number - number[0], at
+
+
+def _nearest(peaks: Floats, wanted: Floats) -> Floats:
+    """The peak nearest to each wanted place."""
+    after = np.clip(np.searchsorted(peaks, wanted), 1, len(peaks) - 1)
+    left, right = peaks[after - 1], peaks[after]
+    return np.where(wanted - left <= right - wanted, left, right)
 
 
 def _common_gap(at: Floats) -> float:

@@ -24,11 +24,16 @@ ALIKE = 0.45
 class Page:
     """What stands beside a row: the straightened picture and what is inked in it.
 
-    strip : ticks are bright. ink : (v, u) bool.
+    strip : ticks are bright. stand : (v, u) how much darker than around it, in contrasts of the ticks.
     """
 
     strip: Strip
-    ink: NDArray[np.bool_]
+    stand: NDArray[np.float32]
+
+    @property
+    def ink(self) -> NDArray[np.bool_]:
+        """(v, u) what is as dark as ticks."""
+        return self.stand > 0.5
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,8 @@ def page(grey: NDArray[np.float32], ticks: Ticks, light: bool) -> Page:
     gaps = np.clip(columns + round(step / 2), 0, dark.shape[1] - 1)
     contrast = float(np.median(dark[here, columns]) - np.median(dark[here, gaps]))
     ground = cv2.GaussianBlur(dark, (0, 0), 5 * step)
-    return Page(Strip(wide.line, wide.u_px, wide.v_px, dark), dark - ground > 0.5 * contrast)
+    stand = (dark - np.asarray(ground, np.float32)) / max(contrast, 1.0)
+    return Page(Strip(wide.line, wide.u_px, wide.v_px, dark), stand)
 
 
 def boxes(ink: NDArray[np.bool_], step_px: float) -> list[Box]:
@@ -89,12 +95,14 @@ def pieces(ink: NDArray[np.bool_]) -> list[Box]:
 
 
 def says_mm(page: Page, step_px: float) -> Box | None:
-    """Where ``mm`` stands; None where it does not."""
-    bits = pieces(page.ink)
-    for seed in boxes(page.ink, step_px):
-        word = _word(seed, bits)
-        if _is_mm(page.ink, word) and _alone(word, bits):
-            return word
+    """Where ``mm`` stands; None where it does not. Letters may be paler than ticks, or darker and run together."""
+    for level in (0.5, 0.3, 0.8, 1.2):
+        ink = page.stand > level
+        bits = pieces(ink)
+        for seed in boxes(ink, step_px):
+            word = _word(seed, bits)
+            if _is_mm(ink, word) and _alone(word, bits):
+                return word
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ NONE = "Give --points with --length, or --pixel-size to the measurement."
 MOST_DRIFT, TOLD_DRIFT = 0.10, 0.02
 AGREE = 0.02
 SMALLEST_PX = 32
+END_PX = 0.5  # how far a whole row may be off at its ends together
 
 
 def read(pixels: NDArray[Any], tick: str = "", box: tuple[int, int, int, int] | None = None) -> Scale:
@@ -97,12 +99,14 @@ def _scale(ruler: Ruler, meaning: Meaning, corner: tuple[int, int]) -> Scale:
     detail = f"{_worded(ruler)}; {meaning.why}"
     if drift > TOLD_DRIFT:
         detail += f"; perspective: the ticks' distance changes by {drift:.1%} from end to end"
-    return Scale((mm, mm), together(2 * ruler.ticks.step_sd, drift / 2), "ruler", detail, _marks(ruler, corner))
+    unsure = together(2 * ruler.ticks.step_sd, drift / 2, END_PX / (ruler.step_px * ruler.ticks.last))
+    return Scale((mm, mm), unsure, "ruler", detail, _marks(ruler, corner))
 
 
 def _agreed(scales: Sequence[Scale], rulers: Sequence[Ruler]) -> Scale:
     """The surest scale, where all agree; E-CAL-12 otherwise."""
-    best = min(scales, key=lambda one: one.relative_uncertainty)
+    best = scales[int(np.argmax([len(ruler.ticks.number) for ruler in rulers]))]
+    spread = 0.0
     for other in scales:
         allowed = max(AGREE, best.relative_uncertainty + other.relative_uncertainty)
         if abs(other.spacing_mm[0] / best.spacing_mm[0] - 1) > allowed:
@@ -110,7 +114,8 @@ def _agreed(scales: Sequence[Scale], rulers: Sequence[Ruler]) -> Scale:
                 f"{best.spacing_mm[0]:.5g} mm per pixel ({best.detail}), but {other.spacing_mm[0]:.5g} ({other.detail})"
             )
             raise CalibrationError("E-CAL-12", "two rulers disagree", cause=cause, remedy=BOX)
-    return best
+        spread = max(spread, abs(other.spacing_mm[0] / best.spacing_mm[0] - 1))
+    return replace(best, relative_uncertainty=together(best.relative_uncertainty, spread)) if spread else best
 
 
 def _marks(ruler: Ruler, corner: tuple[int, int]) -> tuple[Mark, ...]:
