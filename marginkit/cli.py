@@ -19,7 +19,7 @@ from marginkit.commands.words import COULD_NOT, DONE, INTERRUPTED, WRONG_USAGE
 from marginkit.errors import MarginError, UsageError
 
 DEBUG = "MARGINKIT_DEBUG"
-COMMANDS = (demo, info, measure, batch, segment, calibrate, policies, selftest)  # in the order of --help
+COMMANDS = (demo, info, measure, batch, segment, train, calibrate, policies, selftest)  # in the order of --help
 
 app = typer.Typer(
     name="marginkit",

@@ -16,7 +16,7 @@ FLOORS = {
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files"], 2),
     **dict.fromkeys(
-        ["ometiff", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+        ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
     **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms", "rulers"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
@@ -26,6 +26,7 @@ FLOORS = {
             "scaling",
             "segmenting",
             "saving",
+            "training",
             "reading",
             "sources",
             "grids",
@@ -49,6 +50,10 @@ SHELVES = ("readers", "segmenters", "reports")
 NEVER = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "pickle", "marshal", "shelve", "socket", "requests"}
 UNITS = ("_mm", "_um", "_px", "_mm2", "_mm3", "_px2", "_deg", "_bytes", "_s")
 PURE = {
+    "log_odds_step",
+    "pixel_tolerance",
+    "tolerance",
+    "scale",
     "above",
     "below",
     "threshold",
