@@ -18,11 +18,12 @@ FLOORS = {
     **dict.fromkeys(
         ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms"], 3),
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms", "rulers"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
             "opening",
+            "scaling",
             "segmenting",
             "saving",
             "training",
