@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from marginkit.commands import batch, calibrate, demo, info, measure, policies, segment, selftest
+from marginkit.commands import batch, calibrate, demo, info, measure, policies, segment, selftest, train
 from marginkit.commands.terminal import put, say
 from marginkit.commands.words import COULD_NOT, DONE, INTERRUPTED, WRONG_USAGE
 from marginkit.errors import MarginError, UsageError
