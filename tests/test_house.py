@@ -27,6 +27,7 @@ FLOORS = {
             "segmenting",
             "saving",
             "training",
+            "palettes",
             "reading",
             "sources",
             "grids",
