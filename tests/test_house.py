@@ -14,7 +14,7 @@ PACKAGE = Path(marginkit.__file__).parent
 FLOORS = {
     **dict.fromkeys(["errors", "flags"], 1),
     "geometry": 1.5,
-    **dict.fromkeys(["records", "units", "shelf", "files"], 2),
+    **dict.fromkeys(["records", "units", "shelf", "files", "stains"], 2),
     **dict.fromkeys(
         ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
