@@ -103,7 +103,7 @@ def measured(job: Job) -> Measured:
         result=result,
         verdicts=tuple(verdicts),
         warnings=tuple(sentences(picture, regions, result, fetcher.notes)),
-        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job)),
+        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job), rules),
         slices=slices,
         plane=plane,
         regions=regions,

@@ -15,7 +15,6 @@ from marginkit.wording import interval, judged, shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from marginkit.policy import Policy
     from marginkit.records import Calibration, Claim, Measured, Picture
 
 
@@ -92,26 +91,6 @@ def _picture_rows(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _size(spacing_mm: Sequence[float] | None) -> str:
     return "" if spacing_mm is None else f"{' x '.join(f'{s:.6g}' for s in spacing_mm)} mm"
-
-
-def policy(one: Policy) -> dict[str, Any]:
-    """A policy with its citation, as JSON."""
-    levels = []
-    for level in one.levels:
-        when = ", ".join(f"{name.replace('_', ' ')} {'yes' if value else 'no'}" for name, value in level.when.items())
-        levels.append(f"{level.label}: {level.rule} mm{f' ({when})' if when else ''}")
-    return {
-        "id": one.id,
-        "title": one.title,
-        "citation": one.citation,
-        "note": one.note,
-        "reference": one.reference,
-        "organ": one.organ,
-        "histology": one.histology,
-        "states": list(one.states),
-        "needs": list(one.needs),
-        "levels": levels,
-    }
 
 
 def policy_table(told: dict[str, Any]) -> Table:

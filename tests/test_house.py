@@ -15,10 +15,11 @@ FLOORS = {
     **dict.fromkeys(["errors", "flags"], 1),
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files", "stains"], 2),
+    **dict.fromkeys(["wording", "pages"], 2.4),  # words and sheets of paper
     **dict.fromkeys(
-        ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+        ["ometiff", "classifier", "regions", "policy", "sampling", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms"], 3),
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agreeing", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
