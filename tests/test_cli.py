@@ -93,7 +93,7 @@ def test_out_holds_every_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
     code, _, err = call(capsys, *case(tmp_path, "--out", tmp_path / "deep" / "out"))
     assert code == 0
     names = {file.name for file in (tmp_path / "deep" / "out").iterdir()}
-    assert names == {"result.json", "margins.csv", "margins.geojson", "overlay.png"}
+    assert names == {"result.json", "margins.csv", "margins.geojson", "overlay.png", "report.html"}
     assert "wrote" in err
 
 

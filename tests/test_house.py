@@ -151,6 +151,7 @@ def test_importing_marginkit_loads_nothing_heavy() -> None:
         "rich",
         "pydicom",
         "nibabel",
+        "jinja2",
     ]
     code = f"import sys, marginkit; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

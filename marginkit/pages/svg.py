@@ -15,7 +15,8 @@ from marginkit.errors import plain
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-Point: TypeAlias = tuple[float, float]
+InAxis: TypeAlias = float  # in the unit that the label of an axis names
+Point: TypeAlias = tuple[InAxis, InAxis]
 WIDTH, HEIGHT = 720, 280
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 48
 
@@ -24,11 +25,11 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 48
 class Axis:
     """From ``start`` to ``stop`` in the unit that ``label`` names."""
 
-    start: float  # in the axis's own unit
-    stop: float
+    start: InAxis
+    stop: InAxis
     label: str
 
-    def place(self, value: float) -> float:
+    def place(self, value: InAxis) -> float:
         """0 at its start, 1 at its stop."""
         return (value - self.start) / (self.stop - self.start)
 
@@ -45,7 +46,7 @@ class Axis:
         return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 
 
-def span(values: Iterable[float], label: str, *, from_zero: bool = True) -> Axis:
+def span(values: Iterable[InAxis], label: str, *, from_zero: bool = True) -> Axis:
     """An axis that holds all values with a little room; one unit long where there are none."""
     found = list(values)
     low, high = (min(found), max(found)) if found else (0.0, 1.0)
@@ -74,17 +75,17 @@ class Plot:
             title = f"<title>{_text(said)}</title>" if said else ""
             self.parts.append(f'<circle class="{look}" cx="{cx}" cy="{cy}" r="4">{title}</circle>')
 
-    def level(self, y: float, words: str = "", look: str = "limit") -> None:
+    def level(self, y: InAxis, words: str = "", look: str = "limit") -> None:
         """A line across, with words at its right end."""
         self.line([(self.x.start, y), (self.x.stop, y)], look)
         self._words(self.x.stop, y, words, "end", -5)
 
-    def upright(self, x: float, words: str = "", look: str = "limit") -> None:
+    def upright(self, x: InAxis, words: str = "", look: str = "limit") -> None:
         """A line upwards, with words at its top."""
         self.line([(x, self.y.start), (x, self.y.stop)], look)
         self._words(x, self.y.stop, words, "start", 12, 4)
 
-    def block(self, x0: float, x1: float, y0: float, y1: float, look: str, words: str = "") -> None:
+    def block(self, x0: InAxis, x1: InAxis, y0: InAxis, y1: InAxis, look: str, words: str = "") -> None:
         """A rectangle."""
         (left, bottom), (right, top) = ((float(v) for v in self._at(*p).split(",")) for p in ((x0, y0), (x1, y1)))
         title = f"<title>{_text(words)}</title>" if words else ""

@@ -70,7 +70,7 @@ def policies(case: Measured) -> list[dict[str, Any]]:
                 "domain": _domain(policy),
                 "levels": [rule.replace(">=", "≥").replace("<=", "≤") for rule in policy.get("levels", [])],
                 "verdict": judged(first) if first else "",
-                "reason": first.reason if first else "",
+                "reason": f"{first.reason[:1].upper()}{first.reason[1:]}" if first else "",
             }
         )
     return rows

@@ -1,7 +1,7 @@
 """The page of one case: everything that a reader needs who never installs anything, in one file.
 
-The surprising thing: the picture inside is a JPEG, smaller than the overlay beside it and not for measuring; the numbers
-are text, and the text is the result.
+The surprising thing: the picture inside is a JPEG, smaller than the overlay beside it, and not for measuring; the
+numbers are text, and the text is the result.
 """
 
 from __future__ import annotations
