@@ -19,11 +19,12 @@ FLOORS = {
     **dict.fromkeys(
         ["ometiff", "classifier", "regions", "policy", "sampling", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agreeing", "phantoms"], 3),
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agreement", "phantoms", "rulers"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
             "opening",
+            "scaling",
             "segmenting",
             "saving",
             "training",
@@ -37,6 +38,8 @@ FLOORS = {
             "pipeline",
             "samples",
             "cohort",
+            "cohortpage",
+            "agreeing",
         ],
         4,
     ),

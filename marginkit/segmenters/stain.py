@@ -6,6 +6,7 @@ glass from tissue, whatever the marker does.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from marginkit.segmenters._levels import need_colour, shrunk, size
 NAME = "stain"
 GIVES = ("tumor", "tissue", "signal")
 STRIP_PX = 16_000_000
+CACHED_PX = 500_000
 LOOK_PX = 1024  # longest side of the picture in which dyes are looked for
 BRIGHT = int(255 * 10**-stains.FAINT)  # a stained pixel is darker in one colour at least
 Dye = Literal["haematoxylin", "eosin", "dab"]
@@ -40,6 +42,7 @@ class Options:
     dyes : ``published`` colours (Ruifrok and Johnston), or ``estimated`` from the image (Macenko et al.).
     pixel_um : of the pixels that are looked at; the image's own where it has no size.
     smooth_px : sigma of a Gaussian over these, before. fill : fill holes. min_area_mm2 : drop smaller pieces.
+    threads : strips at once.
     """
 
     dye: Dye = "dab"
@@ -49,9 +52,15 @@ class Options:
     smooth_px: float = 2.0
     fill: bool = False
     min_area_mm2: float = 0.0
+    threads: int = 2
 
     def __post_init__(self) -> None:
-        fine = self.pixel_um > 0 and 0 <= self.smooth_px <= 100 and 0 <= self.min_area_mm2 < np.inf
+        fine = (
+            1 <= self.threads <= 64
+            and self.pixel_um > 0
+            and 0 <= self.smooth_px <= 100
+            and 0 <= self.min_area_mm2 < np.inf
+        )
         if not fine or (not isinstance(self.above, str) and not 0 <= self.above < stains.WHOLE):
             cause = f"above is 0 to {stains.WHOLE}, smooth_px 0 to 100, pixel_um positive, min_area_mm2 not negative"
             raise UsageError("E-USE-03", "stain: options not understood", cause=cause)
@@ -72,9 +81,9 @@ def segment(picture: Picture, options: Options) -> Region:
     own_um = 1000 * max(picture.spacing_mm[-2:]) if picture.spacing_mm is not None else 0.0
     where = _windows.grid(picture, max(options.pixel_um, own_um) if known else None, 0.5, NAME)
     dyes, at = _dyes(picture, options)
-    amount, counts = _amounts(picture, where, dyes, at, options.smooth_px)
+    amount, counts = _amounts(picture, where, dyes, at, options.smooth_px, options.threads)
     step = stains.WHOLE / 255
-    above = options.above if not isinstance(options.above, str) else _otsu(counts, picture.name) * step
+    above = options.above if not isinstance(options.above, str) else otsu(counts, picture.name) * step
     mask = amount > above / step
     spacing, origin = where.placed(picture)
     mask = _tidied(mask, options, spacing or picture.spacing_mm)
@@ -102,31 +111,54 @@ def _dyes(picture: Picture, options: Options) -> tuple[stains.Matrix, int]:
 
 
 def _amounts(
-    picture: Picture, where: _windows.Grid, dyes: stains.Matrix, at: int, sigma_px: float
+    picture: Picture, where: _windows.Grid, dyes: stains.Matrix, at: int, sigma_px: float, threads: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """(densities of the dye on the grid, their histogram over stained pixels), strip by strip."""
-    import cv2
-
     height, width = where.shape
     out = np.empty(where.shape, np.uint8)
-    counts = np.zeros(256, np.int64)
-    halo = int(np.ceil(4 * sigma_px))
-    rows = max(1, STRIP_PX // max(1, width * where.step**2))
-    for first in range(0, height, rows):
+    rows = max(16, STRIP_PX // max(1, width * where.step**2))
+
+    def strip(first: int) -> NDArray[np.int64]:
         last = min(first + rows, height)
+        halo = int(np.ceil(4 * sigma_px))
         top = max(0, first - halo)
-        pixels: Any = _windows.window(picture, where, slice(top, min(height, last + halo)), slice(0, width))
-        if sigma_px:
-            pixels = cv2.GaussianBlur(pixels, (2 * halo + 1,) * 2, sigma_px, borderType=cv2.BORDER_REPLICATE)
-        pixels = np.ascontiguousarray(pixels[first - top : last - top])
-        out[first:last] = stains.amounts(pixels, dyes, [at])[..., 0]
-        darkest = np.minimum(np.minimum(pixels[..., 0], pixels[..., 1]), pixels[..., 2])
-        dark = (darkest <= BRIGHT).astype(np.uint8)
-        counts += cv2.calcHist([out[first:last]], [0], dark, [256], (0, 256)).ravel().astype(np.int64)
+        pixels = _windows.window(picture, where, slice(top, min(height, last + halo)), slice(0, width))
+        out[first:last], counts = measured(_smoothed(pixels, sigma_px)[first - top : last - top], dyes, at)
+        return counts
+
+    with ThreadPoolExecutor(threads) as pool:
+        return out, np.sum(list(pool.map(strip, range(0, height, rows))), axis=0)
+
+
+def _smoothed(pixels: NDArray[Any], sigma_px: float) -> NDArray[Any]:
+    import cv2
+
+    if not sigma_px:
+        return pixels
+    side = 2 * int(np.ceil(4 * sigma_px)) + 1
+    return np.asarray(cv2.GaussianBlur(pixels, (side, side), sigma_px, borderType=cv2.BORDER_REPLICATE))
+
+
+def measured(colours: NDArray[np.uint8], dyes: stains.Matrix, at: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(densities of a dye, their histogram over stained pixels), a few rows at a time, which stay in the cache."""
+    import cv2
+
+    out = np.empty(colours.shape[:2], np.uint8)
+    counts = np.zeros(256, np.int64)
+    rows = max(1, CACHED_PX // max(1, colours.shape[1]))
+    for first in range(0, len(colours), rows):
+        part = np.ascontiguousarray(colours[first : first + rows])
+        found = out[first : first + rows]
+        found[:] = stains.amount(part, dyes, at)
+        red, green, blue = cv2.split(part)
+        stained = cv2.threshold(cv2.min(cv2.min(red, green), blue), BRIGHT, 255, cv2.THRESH_BINARY_INV)[1]
+        here = cv2.calcHist([cv2.bitwise_and(found, stained)], [0], None, [256], (0, 256)).ravel().astype(np.int64)
+        here[0] -= stained.size - cv2.countNonZero(stained)  # those that are not stained were counted as 0
+        counts += here
     return out, counts
 
 
-def _otsu(counts: NDArray[np.int64], name: str) -> float:
+def otsu(counts: NDArray[np.int64], name: str) -> float:
     """The value between two densities that parts the classes best: the middle of a gap where there is one."""
     from skimage.filters import threshold_otsu
 
