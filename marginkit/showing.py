@@ -15,6 +15,7 @@ from marginkit.wording import interval, judged, shown
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from marginkit.agreement.found import Agreement
     from marginkit.records import Calibration, Claim, Measured, Picture
 
 
@@ -123,6 +124,30 @@ def phantoms_table(told: Iterable[dict[str, Any]]) -> Table:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
+
+
+def agreement_table(found: Agreement) -> Table:
+    """What readers agree on: what is said of each margin name and pair, one fact a row."""
+    return table(("margin", "readers", "", ""), _agreement_rows(found), "agreement")
+
+
+def _agreement_rows(found: Agreement) -> Iterator[tuple[str, str, str, str]]:
+    from marginkit.agreement import page
+
+    for group in found.groups:
+        yield group.margin, "all", "cases", page.counts(group)
+        for one in group.correlations:
+            yield group.margin, "all", one.form, page.valued(one.value, one.interval)
+        for pair in group.pairs:
+            both = " / ".join(pair.readers)
+            yield from ((group.margin, both, *row) for row in page.rows(pair))
+            for at in pair.screenings:
+                yield group.margin, both, f"sensitivity < {at.limit_mm:g} mm", page.shared(at.sensitivity)
+                yield group.margin, both, f"specificity < {at.limit_mm:g} mm", page.shared(at.specificity)
+            for policy, kappa in pair.verdicts.items():
+                yield group.margin, both, f"kappa, {policy}", "; ".join(page.verdict(kappa))
+    if found.masks:
+        yield "masks", "all", "overlap", page.dice(found)
 
 
 def below(case: Measured) -> list[str]:

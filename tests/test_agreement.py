@@ -170,7 +170,7 @@ def test_overlap_equals_simpleitk() -> None:
     measures = sitk.LabelOverlapMeasuresImageFilter()
     measures.Execute(*images)
     found = overlap(*blobs(), spacing)
-    assert found.value == pytest.approx(measures.GetDiceCoefficient(), rel=1e-12)
+    assert found.dice == pytest.approx(measures.GetDiceCoefficient(), rel=1e-12)
     contours = [sitk.LabelContour(image, False) for image in images]
     hausdorff = sitk.HausdorffDistanceImageFilter()
     hausdorff.Execute(*contours)
@@ -182,7 +182,7 @@ def test_surface_distances_of_shifted_squares() -> None:
     first = np.zeros((30, 30), bool)
     first[5:15, 5:15] = True
     found = overlap(first, np.roll(first, 3, axis=1), (0.5, 0.5))
-    assert found.value == pytest.approx(0.7)
+    assert found.dice == pytest.approx(0.7)
     assert (found.most_mm, found.p95_mm) == (1.5, 1.5)
     assert found.mean_mm == pytest.approx((10 * 1.5 + 2 * (0.5 + 1.0) + 8 * _inner()) / 36, rel=1e-9)
 
@@ -195,7 +195,7 @@ def _inner() -> float:
 
 def test_empty_masks_have_no_distance() -> None:
     nothing = np.zeros((5, 5), bool)
-    assert overlap(nothing, nothing, (1, 1)).value == 1.0
+    assert overlap(nothing, nothing, (1, 1)).dice == 1.0
     assert overlap(nothing, ~nothing, (1, 1)).most_mm is None
 
 

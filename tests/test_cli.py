@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from marginkit import cli
 
-COMMANDS = ("demo", "info", "measure", "batch", "segment", "train", "calibrate", "policies", "selftest")
+COMMANDS = ("demo", "info", "measure", "batch", "segment", "train", "calibrate", "agree", "policies", "selftest")
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

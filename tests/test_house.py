@@ -40,6 +40,7 @@ FLOORS = {
             "cohort",
             "cohortpage",
             "agreeing",
+            "comparing",
         ],
         4,
     ),
@@ -71,6 +72,9 @@ PURE = {
     "min_share",
     "saturated_share",
     "sds",
+    "dice",
+    "confidence",
+    "z",
     "low",
     "counts",
 }

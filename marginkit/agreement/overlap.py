@@ -20,18 +20,14 @@ from marginkit.records import Floats, check_spacing
 class Overlap:
     """Two masks of one case. Distances are between the centres of border pixels, symmetric; None where one is empty.
 
-    mean_mm : average over both surfaces. p95_mm, most_mm : 95th percentile and maximum (Hausdorff).
+    dice : twice the common pixels over the pixels of both; 1 where both are empty. mean_mm : average over both
+    surfaces. p95_mm, most_mm : 95th percentile and maximum (Hausdorff).
     """
 
-    dice: tuple[int, int]
+    dice: float
     mean_mm: float | None
     p95_mm: float | None
     most_mm: float | None
-
-    @property
-    def value(self) -> float:
-        """Dice: twice the common pixels over the pixels of both; 1 where both are empty."""
-        return self.dice[0] / self.dice[1] if self.dice[1] else 1.0
 
 
 def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_], spacing_mm: tuple[float, ...]) -> Overlap:
@@ -40,14 +36,15 @@ def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_], spacing_mm: tup
         cause = f"shapes {first.shape} and {second.shape}"
         raise AgreementError("E-AGR-05", "two masks do not lie on one grid", cause=cause)
     spacing = check_spacing(spacing_mm, first.ndim)
-    common, both = int((first & second).sum()), int(first.sum()) + int(second.sum())
+    both = int(first.sum()) + int(second.sum())
+    dice = 2 * int((first & second).sum()) / both if both else 1.0
     if not (first.any() and second.any()):
-        return Overlap((2 * common, both), None, None, None)
+        return Overlap(dice, None, None, None)
     part = _window(first | second)
     there, back = _to(first[part], second[part], spacing), _to(second[part], first[part], spacing)
     away = np.concatenate([there, back])
     p95_mm = max(float(np.percentile(one, 95)) for one in (there, back))
-    return Overlap((2 * common, both), float(away.mean()), p95_mm, float(away.max()))
+    return Overlap(dice, float(away.mean()), p95_mm, float(away.max()))
 
 
 def _window(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
