@@ -17,7 +17,19 @@ from typer.testing import CliRunner
 
 from marginkit import cli
 
-COMMANDS = ("demo", "info", "measure", "batch", "segment", "train", "calibrate", "agree", "policies", "selftest")
+COMMANDS = (
+    "demo",
+    "info",
+    "measure",
+    "batch",
+    "segment",
+    "train",
+    "calibrate",
+    "agree",
+    "report",
+    "policies",
+    "selftest",
+)
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

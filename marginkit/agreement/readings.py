@@ -53,7 +53,7 @@ def read(path: str | Path) -> Reader:
     file = Path(path) / RESULTS if Path(path).is_dir() else Path(path)
     name = file.parent.name if file.name == RESULTS else file.stem
     found: dict[Key, Reading] = {}
-    for number, row in _rows(file):
+    for number, row in rows(file):
         key = (row["case"], row.get("margin", "") or "all")
         if key in found:
             raise AgreementError("E-AGR-03", f"line {number}: {key[1]!r} of case {key[0]!r} comes twice", file=file)
@@ -61,7 +61,7 @@ def read(path: str | Path) -> Reader:
     return Reader(name or "reader", found)
 
 
-def _rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """(line, column to text) of each row that names a case."""
     try:
         text = files.read_bounded(file, LIMIT_BYTES).decode("utf-8-sig")
