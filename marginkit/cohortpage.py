@@ -16,7 +16,7 @@ from marginkit import files, flags, spread
 from marginkit.agreement import readings
 from marginkit.errors import CaseNameError, FileError
 from marginkit.pages import shell
-from marginkit.wording import RESEARCH, SIGN, millimetres
+from marginkit.wording import RESEARCH, SIGN, millimetres, span
 
 FILE = "report.html"
 LIMIT_BYTES = 64 << 20
@@ -113,7 +113,7 @@ def _quoted(path: str) -> str:
 
 def _interval(row: Row) -> str:
     low, high = (spread.number(row.get(f"interval_{end}_mm", "")) for end in ("low", "high"))
-    return "" if low is None or high is None else f"{low:.2f}–{high:.2f} mm"
+    return "" if low is None or high is None else span(low, high)
 
 
 def _choices(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:

@@ -71,9 +71,16 @@ def interval(margin: Margin) -> str:
     >>> interval(Margin("all", 3.2, (3.18, 3.21), "exact"))
     '3.18–3.21 mm'
     """
-    if margin.interval_mm is None:
-        return ""
-    low, high = margin.interval_mm
+    return "" if margin.interval_mm is None else span(*margin.interval_mm)
+
+
+def span(low_mm: float, high_mm: float) -> str:
+    """From one length to another, with as many digits as tell them apart; empty where nothing does.
+
+    >>> span(3.861, 3.907)
+    '3.86–3.91 mm'
+    """
+    low, high = low_mm, high_mm
     digits = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
     return "" if digits is None else f"{low:.{digits}f}–{high:.{digits}f} mm"
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from marginkit import pipeline
-from marginkit.records import Margin, Measured, ReportWriter, Verdict
+from marginkit.records import Margin, Measured, ReportWriter, TumorSize, Verdict
 from marginkit.reports import _synoptic, page
 from tests.browser import chromium, faults, fits, reading
 from tests.casefiles import SPECIMEN, TUMOR, stack_file
@@ -93,7 +93,33 @@ def test_tumor_at_the_edge_names_the_margin_involved() -> None:
     told = dict(_synoptic.rows(replace(case, result=replace(case.result, margins=both))))
     assert told["Margin status"] == "tumor at the resection edge"
     assert told["Distance of tumor from closest margin (cm)"] == "0.00 cm"
-    assert told["Margins involved by tumor"] == "deep touching, 0 mm"
+    assert told["Margins involved by tumor"] == "deep"
+
+
+def test_what_is_not_named_is_not_called_none() -> None:
+    case = square_case()
+    first = replace(case.result.all, value_mm=0.0, interval_mm=(0.0, 0.5), qualifier="touching")
+    told = dict(_synoptic.rows(replace(case, result=replace(case.result, margins=(first,)))))
+    assert told["Margins involved by tumor"] == "a part of the resection edge without a name"
+    assert told["Closest margin"] == "not named (no margin was given a name)"
+    assert told["Other close margins"] == "no margin was given a name"
+
+
+def test_an_interval_that_reaches_the_edge_is_not_called_clear() -> None:
+    case = square_case()
+    first = replace(case.result.all, value_mm=0.3, interval_mm=(0.0, 0.7))
+    told = dict(_synoptic.rows(replace(case, result=replace(case.result, margins=(first,)))))
+    assert told["Margin status"].endswith("by its interval it may reach it")
+
+
+def test_planes_say_what_they_can_hide() -> None:
+    """A tumor 26 mm across in planes 10 mm apart: 5-12-13, so a front can hide 1 mm of 2 mm."""
+    case = square_case()
+    size = TumorSize(26.0, volume_mm3=9.0)
+    found = text(replace(case, result=replace(case.result, size=size, planes=4, plane_spacing_mm=10.0)))
+    assert "a round front of radius 13.0 mm can come 1.0 mm nearer" in found
+    assert "the margin would lie within 1.0–2.0 mm" in found
+    assert "A round focus of 5.0 mm meets no plane with a chance of 50 %" in found
 
 
 def test_signal_is_never_called_tumor() -> None:

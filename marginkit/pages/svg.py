@@ -82,8 +82,11 @@ class Plot:
 
     def upright(self, x: InAxis, words: str = "", look: str = "limit") -> None:
         """A line upwards, with words at its top."""
-        self.line([(x, self.y.start), (x, self.y.stop)], look)
-        self._words(x, self.y.stop, words, "start", 12, 4)
+        self.line([(x, self.y.start), (x, self.y.stop)], f"{look} upright")
+        lower = 14 * (
+            sum("upright" in part for part in self.parts) % 2
+        )  # two that lie close do not write on each other
+        self._words(x, self.y.stop, words, "start", 12 + lower, 4)
 
     def block(self, x0: InAxis, x1: InAxis, y0: InAxis, y1: InAxis, look: str, words: str = "") -> None:
         """A rectangle."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from marginkit import sampling
 from marginkit.records import Margin, Measured, Verdict
-from marginkit.wording import interval, judged, millimetres, shown
+from marginkit.wording import interval, judged, millimetres, shown, span
 
 QUALIFIERS = {
     "exact": "exact, within its interval",
@@ -68,12 +68,16 @@ def policies(case: Measured) -> list[dict[str, Any]]:
                 "citation": policy.get("citation", ""),
                 "note": policy.get("note", ""),
                 "domain": _domain(policy),
-                "levels": [rule.replace(">=", "≥").replace("<=", "≤") for rule in policy.get("levels", [])],
+                "levels": [_signs(rule) for rule in policy.get("levels", [])],
                 "verdict": judged(first) if first else "",
-                "reason": f"{first.reason[:1].upper()}{first.reason[1:]}" if first else "",
+                "reason": _signs(f"{first.reason[:1].upper()}{first.reason[1:]}") if first else "",
             }
         )
     return rows
+
+
+def _signs(rule: str) -> str:
+    return rule.replace(">=", "≥").replace("<=", "≤")
 
 
 def _domain(policy: dict[str, Any]) -> str:
@@ -106,10 +110,8 @@ def planes(case: Measured) -> list[str]:
     told = [f"{sampling.sentence(found)[:1].upper()}{sampling.sentence(found)[1:]}."]
     value_mm = case.result.value_mm
     if found.nearer_mm is not None and value_mm is not None and value_mm > 0:
-        least = millimetres(max(0.0, value_mm - found.nearer_mm))
-        told.append(
-            f"With such a front between planes the margin would be {least} instead of {shown(case.result.all)}."
-        )
+        within = span(max(0.0, value_mm - found.nearer_mm), value_mm) or millimetres(value_mm)
+        told.append(f"With such a front between planes the margin would lie within {within}.")
     told.append(f"A round focus of {millimetres(half)} meets no plane with a chance of {100 * chance:.0f} %.")
     return [*told, "Bound for a spherical front of radius r and planes s apart: r − √(r² − s²/4)."]
 
@@ -158,13 +160,21 @@ def specimen(case: Measured) -> Iterator[tuple[str, str]]:
     if result.size is not None:
         yield f"Greatest extent of {result.region}", millimetres(result.size.extent_mm)
         area, volume = result.size.area_mm2, result.size.volume_mm3
-        yield ("Area", f"{area:.4g} mm²") if area is not None else ("Volume", f"{volume or 0:.4g} mm³")
+        yield ("Area", f"{_size(area)} mm²") if area is not None else ("Volume", f"{_size(volume or 0.0)} mm³")
     if result.outside:
-        yield f"{result.region} outside the specimen, not measured", f"{result.outside:.4g} mm{'²³'[result.ndim - 2]}"
+        yield (
+            f"{result.region} outside the specimen, not measured",
+            f"{_size(result.outside)} mm{'²³'[result.ndim - 2]}",
+        )
     for one in result.barriers:
         reach = {"edge behind it": one.behind_mm, "other edge": one.free_mm}
         said = ", ".join(f"{what} {millimetres(mm)}" for what, mm in reach.items() if mm is not None)
         yield f"Barrier: {one.type}", f"{'breached, ' if one.breached else ''}{said or 'no edge'}"
+
+
+def _size(value: float) -> str:
+    """Four digits, or all before the point: never a power of ten."""
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def foci(case: Measured) -> list[tuple[str, str, str, str]]:
@@ -174,7 +184,7 @@ def foci(case: Measured) -> list[tuple[str, str, str, str]]:
         (
             str(focus.id),
             "none" if focus.margin_mm is None else millimetres(focus.margin_mm),
-            f"{focus.area_mm2:.4g} mm²" if focus.area_mm2 is not None else f"{focus.volume_mm3 or 0:.4g} mm³",
+            f"{_size(focus.area_mm2)} mm²" if focus.area_mm2 is not None else f"{_size(focus.volume_mm3 or 0.0)} mm³",
             millimetres(focus.to_main_mm),
         )
         for focus in (found[:MOST_FOCI] if len(found) > 1 else ())

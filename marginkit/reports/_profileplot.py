@@ -32,14 +32,14 @@ def along(case: Measured) -> Markup | None:
     where_mm, length_mm = _walk(case, walked)
     furthest = float(walked.distance_mm.max())
     x = Axis(0.0, length_mm, "along the specimen's outline, mm")
-    plot = Plot(x, span([*case.limits_mm, furthest], f"distance to {case.result.region}, mm"))
+    plot = Plot(x, span([*_near(case, furthest), furthest], f"distance to {case.result.region}, mm"))
     for run in _runs(walked):
         points = _thinned(where_mm, walked.distance_mm, run, length_mm)
         if walked.cut[run.start]:
             plot.line(points)
         else:
             plot.block(where_mm[run.start], where_mm[run.stop], 0.0, plot.y.stop, "away", "not cut edge")
-    _limits(plot, case, level=True)
+    _limits(plot, _near(case, furthest), level=True)
     least = int(np.where(walked.cut, walked.distance_mm, np.inf).argmin())
     plot.dots([(float(where_mm[least]), float(walked.distance_mm[least]))], [shown(case.result.all)], "mark")
     told = (
@@ -79,10 +79,11 @@ def nearer(case: Measured) -> Markup | None:
     order = np.argsort(profile.distance_mm, kind="stable")
     distance_mm, reached = profile.distance_mm[order], 100 * np.cumsum(profile.size[order]) / profile.total
     chosen = np.unique(np.linspace(0, len(order) - 1, STRETCHES).astype(int))
-    x = span([*case.limits_mm, float(distance_mm[-1])], f"distance to {case.result.region}, mm")
+    limits_mm = _near(case, float(distance_mm[-1]))
+    x = span([*limits_mm, float(distance_mm[-1])], f"distance to {case.result.region}, mm")
     plot = Plot(x, Axis(0.0, 100.0, "share of the cut edge nearer, %"))
     plot.line([(float(distance_mm[0]), 0.0), *((float(distance_mm[k]), float(reached[k])) for k in chosen)])
-    _limits(plot, case, level=False)
+    _limits(plot, limits_mm, level=False)
     middle = millimetres(profile.quantile_mm(0.5))
     told = f"The nearest cut edge is at {millimetres(float(distance_mm[0]))}, half of it nearer than {middle}."
     return plot.svg("Share of the cut edge nearer than a distance", told, "nearer")
@@ -94,8 +95,9 @@ def slices(case: Measured) -> Markup | None:
     if len(found) < 2:
         return None
     x = span([index for index, _ in found], "slice, counted from 0", from_zero=False)
-    plot = Plot(x, span([*(mm for _, mm in found), *case.limits_mm], "least distance in the plane, mm"))
-    _limits(plot, case, level=True)
+    limits_mm = _near(case, max(mm for _, mm in found))
+    plot = Plot(x, span([*(mm for _, mm in found), *limits_mm], "least distance in the plane, mm"))
+    _limits(plot, limits_mm, level=True)
     plot.line(found)
     plot.dots(found, [f"slice {index:g}: {millimetres(mm)}" for index, mm in found])
     index, least = min(found, key=lambda one: one[1])
@@ -103,6 +105,11 @@ def slices(case: Measured) -> Markup | None:
     return plot.svg("Least distance plane by plane", told, "slices")
 
 
-def _limits(plot: Plot, case: Measured, *, level: bool) -> None:
-    for mm in case.limits_mm:
+def _near(case: Measured, furthest_mm: float) -> list[float]:
+    """The limits that fit on a plot of distances so far without flattening it."""
+    return [mm for mm in case.limits_mm if mm <= 4 * furthest_mm]
+
+
+def _limits(plot: Plot, limits_mm: list[float], *, level: bool) -> None:
+    for mm in limits_mm:
         (plot.level if level else plot.upright)(mm, f"{mm:g} mm")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from marginkit.records import Margin, Measured
+from marginkit.records import Measured
 from marginkit.wording import centimetres, interval, shown
 
 
@@ -22,7 +22,7 @@ def rows(case: Measured) -> Iterator[tuple[str, str]]:
         if interval(first):
             yield "Interval of this distance", interval(first)
     yield "Closest margin", closest(case)
-    yield f"Margins involved by {what}", _listed(m for m in case.result.margins[1:] if m.qualifier == "touching")
+    yield f"Margins involved by {what}", involved(case)
     yield "Other close margins", others(case)
     unknown = [m for m in case.result.margins[1:] if m.value_mm is None]
     if unknown:
@@ -40,8 +40,9 @@ def _status(case: Measured) -> str:
         return f"cannot be assessed: {first.reason}"
     if first.qualifier == "touching":
         return f"{what} at the resection edge"
+    reach = "; by its interval it may reach it" if first.interval_mm and first.interval_mm[0] == 0 else ""
     planes = "in the plane examined" if case.result.planes == 1 else f"in the {case.result.planes} planes examined"
-    return f"no {what} at the resection edge, {planes}"
+    return f"no {what} at the resection edge, {planes}{reach}"
 
 
 def closest(case: Measured) -> str:
@@ -55,17 +56,24 @@ def closest(case: Measured) -> str:
     return ", ".join(names) or "a part of the resection edge without a name"
 
 
+def involved(case: Measured) -> str:
+    """Names of the margins that tumor reaches."""
+    names = [m.name for m in case.result.margins[1:] if m.qualifier == "touching"]
+    if case.result.qualifier == "touching" and not names:
+        return "a part of the resection edge without a name"
+    return ", ".join(names) or "none"
+
+
 def others(case: Measured) -> str:
     """Named margins beside the closest one, nearer than the largest limit of the report."""
     first, within_mm = case.result.all, max(case.limits_mm, default=5.0)
+    if len(case.result.margins) == 1:
+        return "no margin was given a name"
     beside = [m for m in case.result.margins[1:] if m.value_mm is not None and m.qualifier != "touching"]
     beside = [m for m in beside if m.value_mm != first.value_mm]
     near = [m for m in beside if (m.value_mm or 0.0) < within_mm]
-    return _listed(sorted(near, key=lambda m: m.value_mm or 0.0)) if near else f"none nearer than {within_mm:g} mm"
-
-
-def _listed(margins: Iterator[Margin] | list[Margin]) -> str:
-    return "; ".join(f"{m.name} {shown(m)}" for m in margins) or "none"
+    near.sort(key=lambda m: m.value_mm or 0.0)
+    return "; ".join(f"{m.name} {shown(m)}" for m in near) or f"none nearer than {within_mm:g} mm"
 
 
 def examined(case: Measured) -> str:
