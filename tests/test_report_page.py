@@ -11,7 +11,7 @@ import pytest
 
 from marginkit import pipeline
 from marginkit.records import Margin, Measured, ReportWriter, TumorSize, Verdict
-from marginkit.reports import _synoptic, page
+from marginkit.reports import _synoptic, overlay, page
 from tests.browser import chromium, faults, fits, reading
 from tests.casefiles import SPECIMEN, TUMOR, stack_file
 from tests.cases import square_case
@@ -156,6 +156,20 @@ def test_H_a_name_that_is_a_program_stays_a_name() -> None:
     assert "\u202e" not in found
     assert "{{ 7 * 7 }}" in found
     assert len(re.findall("<script", found)) == 1
+
+
+def test_the_picture_is_drawn_once_for_both_reports_and_then_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    case, drawn, draw = square_case(), [], overlay.draw
+    monkeypatch.setattr(overlay, "draw", lambda one: drawn.append(one) or draw(one))
+    first, second = io.BytesIO(), io.BytesIO()
+    overlay.write(case, first)
+    page.write(case, io.BytesIO())
+    assert drawn == [case]
+    overlay.write(case, second)
+    assert drawn == [case, case]
+    assert first.getvalue() == second.getvalue()
+    overlay.write(square_case(case="other"), second)
+    assert len(drawn) == 3
 
 
 def test_same_case_same_bytes() -> None:

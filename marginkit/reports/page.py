@@ -59,7 +59,7 @@ def _jpeg(case: Measured) -> bytes:
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, FULL_COLOUR]
-    done, packed = cv2.imencode(".jpg", cv2.cvtColor(overlay.draw(case), cv2.COLOR_RGB2BGR), options)
+    done, packed = cv2.imencode(".jpg", cv2.cvtColor(overlay.shared(case), cv2.COLOR_RGB2BGR), options)
     if not done:
         raise MarginError("E-OUT-03", "the overlay could not be encoded")
     return packed.tobytes()
