@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from marginkit import edges, files, flags, judging, provenance, reading, segmenting, shelf, sources
-from marginkit.errors import FileError, MarginError, MeasureError, UsageError
+from marginkit.errors import MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
 from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
@@ -107,7 +107,7 @@ def measured(job: Job) -> Measured:
         result=result,
         verdicts=tuple(verdicts),
         warnings=tuple(sentences(picture, regions, result, (*fetcher.notes, *inks.notes))),
-        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job)),
+        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job), rules),
         slices=slices,
         plane=plane,
         regions=regions,
@@ -213,12 +213,7 @@ def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins, 
 
 def write(case: Measured, folder: str | Path) -> list[Path]:
     """The files written: every report on the shelf, each whole or not at all. E-FILE-12 where that cannot be."""
-    root = Path(folder)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise FileError("E-FILE-12", "the folder cannot be made", cause=cause, file=root) from error
+    root = files.make_folder(folder)
     written = []
     for report in shelf.load("reports").values():
         with files.write_atomic(root / report.FILE) as stream:
