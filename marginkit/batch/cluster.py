@@ -27,7 +27,8 @@ def measured(todo: Sequence[Case], root: Path, scheduler: str) -> Generator[list
     distributed = _distributed()
     client = _client(distributed, scheduler)
     try:
-        yield from _through(distributed, client, iter(todo), str(root.resolve()))
+        with client.as_current():
+            yield from _through(distributed, client, iter(todo), str(root.resolve()))
     finally:
         client.close()
 
