@@ -11,7 +11,10 @@ from __future__ import annotations
 
 import csv
 import glob
+import hashlib
 import io
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,9 +105,29 @@ def _of_images(cohort: str, defaults: Job) -> Iterator[tuple[int, Job | None, li
     else:
         names = glob.glob(cohort, recursive=True)
     masks = {text.partition("#")[0] for text in _filled_sources(defaults, names)}
-    for image in sorted(set(names) - masks):
-        if not files.litter(Path(image).name):
-            yield 0, *_job({"image": image}, Path(), defaults)
+    images = [image for image in sorted(set(names) - masks) if not files.litter(Path(image).name)]
+    for image, case in zip(images, _names(images)):
+        yield 0, *_job({"image": image, "case": case}, Path(), defaults)
+
+
+def _names(images: list[str]) -> Iterator[str]:
+    """A name a case: that of the image, with a digest of its path where another has the same or it cannot be one."""
+    count = Counter(stem(image).casefold() for image in images)
+    base = os.path.commonpath([os.path.dirname(image) for image in images]) if images else ""
+    for image in images:
+        own = stem(image)
+        if count[own.casefold()] == 1 and _fits(own):
+            yield own
+            continue
+        digest = hashlib.sha256(Path(os.path.relpath(image, base)).as_posix().encode("utf-8", "surrogateescape"))
+        yield f"{own if _fits(own) else 'case'}-{digest.hexdigest()[:8]}"
+
+
+def _fits(name: str) -> bool:
+    try:
+        return bool(files.safe_case_name(name))
+    except MarginError:
+        return False
 
 
 def _filled_sources(defaults: Job, images: Iterable[str]) -> Iterator[str]:

@@ -72,3 +72,19 @@ def test_folder_pairs_masks_by_stem(tmp_path: Path) -> None:
 
 def test_nothing_in_it(tmp_path: Path) -> None:
     assert problems(str(tmp_path / "*.svs")) == ["no case in it"]
+
+
+def test_F10_images_of_one_name_in_two_folders_and_names_that_cannot_be(tmp_path: Path) -> None:
+    for name in ("a/s1.ome.tif", "b/S1.ome.tif", "b/s2.ome.tif", "b/CON.ome.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        square_file(tmp_path, name)
+    found = cohort.read(str(tmp_path / "*" / "*.tif"), Job(image="", tumor=TUMOR, specimen=SPECIMEN))
+    names = [job.name for job in found]
+    assert len({name.casefold() for name in names}) == 4
+    assert [name.rpartition("-")[0] or name for name in names] == ["s1", "case", "S1", "s2"]
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    for folder in ("a", "b"):
+        (tmp_path / folder).rename(moved / folder)
+    again = cohort.read(str(moved / "*" / "*.tif"), Job(image="", tumor=TUMOR, specimen=SPECIMEN))
+    assert [job.name for job in again] == names  # the digest is of the path below the common folder
