@@ -11,6 +11,7 @@ replaces a reader unseen.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import importlib.util
@@ -19,7 +20,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Literal, TypeAlias
@@ -110,12 +111,18 @@ def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
     for path in _plain_files(Path(__file__).parent / kind, "*.py"):
         name = f"marginkit.{kind}.{path.stem}"
         yield Found(path.stem, "marginkit", lambda name=name: importlib.import_module(name))  # type: ignore[misc]
-    for point in sorted(entry_points(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value)):
+    for point in _points(kind, tuple(sys.path)):
         owner = point.dist.name if point.dist is not None else "an installed package"
         yield Found(point.name, f"{owner} ({point.value})", point.load)
     for folder in _extra_folders(extra):
         for path in _plain_files(folder / kind, "*.py"):
             yield Found(path.stem, f"file {kind}/{path.name}", lambda path=path: _from_file(path))  # type: ignore[misc]
+
+
+@functools.lru_cache(maxsize=32)
+def _points(kind: Kind, where: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """What installed packages offer, looked up once: that reads a file of every package there is."""
+    return tuple(sorted(entry_points(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value)))
 
 
 def _extra_folders(extra: Folders) -> list[Path]:

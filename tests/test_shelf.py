@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import SimpleNamespace
@@ -37,6 +38,14 @@ def put(folder: Path, kind: str, file: str, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+@pytest.fixture(autouse=True)
+def forget() -> Iterator[None]:
+    """Entry points are looked up once a process; tests change them."""
+    shelf._points.cache_clear()
+    yield
+    shelf._points.cache_clear()
 
 
 def announce(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
