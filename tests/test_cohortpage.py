@@ -63,7 +63,7 @@ def browser() -> Iterator[Any]:
 def cases(page: Any) -> list[str]:
     """What the table of cases shows, row by row: case and distance."""
     rows = page.locator("#cases tbody tr:visible")
-    return [" ".join(row.locator("th, td:nth-child(4)").all_inner_texts()).strip() for row in rows.all()]
+    return [" ".join(row.locator("th, td.number").all_inner_texts()).strip() for row in rows.all()]
 
 
 def test_it_says_what_failed_and_counts_it(out: Path) -> None:
@@ -72,6 +72,7 @@ def test_it_says_what_failed_and_counts_it(out: Path) -> None:
     assert "<dd>5, failed 1</dd>" in text
     assert "E-FILE-02" in text
     assert "median 1.2 mm, quartiles 0.4 mm to 2.5 mm, range 0.0 mm to 4.0 mm, 4 of 6 cases" in text
+    assert "several states" not in text
     assert "<dt>uicc-r-plus-1mm: R0 (certain)</dt><dd>2 of 6</dd>" in text
     assert 'href="cases/a2/report.html"' in text
 
@@ -83,6 +84,16 @@ def test_spread_by_margin_name(out: Path) -> None:
     assert first[:3] == ["whole cut edge", "4 of 6", "0.0"]
     assert first[-2:] == ["2", "4"]
     assert {row[0] for row in spread.table(rows, [1.0])} == {"whole cut edge", "inferior", "superior"}
+
+
+def test_signal_and_tumor_are_never_one_distribution(tmp_path: Path) -> None:
+    lines = "".join(f"s{k},signal,all,{k},fresh\nt{k},tumor,all,{10 + k},fixed\n" for k in range(3))
+    (tmp_path / "results.csv").write_text(f"case,region,margin,value_mm,state\n{lines}")
+    text = cohortpage.cohort_page(tmp_path).read_text("utf-8")
+    assert "median 11.0 mm, quartiles 10.5 mm to 11.5 mm, range 10.0 mm to 12.0 mm, 3 of 3 cases" in text
+    assert "median 1.0 mm" in text
+    assert "signal to whole cut edge" in text
+    assert "Specimens of several states are pooled here" in text
 
 
 @pytest.mark.parametrize("most_mm", [0.004, 0.7, 1.0, 23.9, 24.0, 24.1, 180.0])
