@@ -25,6 +25,7 @@ COMMANDS = (
     "segment",
     "train",
     "calibrate",
+    "palette",
     "agree",
     "report",
     "policies",

@@ -28,6 +28,7 @@ FLOORS = {
             "segmenting",
             "saving",
             "training",
+            "palettes",
             "reading",
             "sources",
             "grids",

@@ -45,6 +45,7 @@ def document(case: Measured) -> dict[str, Any]:
         "plane": case.plane,
         "slices": [{"index": i, **_measurement(one, case.limits_mm)} for i, one in case.slices],
         "signal": case.signal,
+        "ink": case.ink,
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
         "warnings": list(case.warnings),
         "provenance": case.provenance,
