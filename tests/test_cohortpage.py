@@ -188,3 +188,31 @@ def test_it_prints_and_reads_without_scripts(browser: Any, out: Path) -> None:
         assert fits(shown)
         assert shown.evaluate("[...document.querySelectorAll('.scroll')].every(d => d.scrollWidth <= d.clientWidth)")
         assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_a_long_table_shows_a_part_sorts_all_and_prints_all(browser: Any, tmp_path: Path) -> None:
+    lines = "".join(f"case {k:03d},measured,all,{1 + k}\n" for k in range(400))
+    (tmp_path / "results.csv").write_text(f"case,status,margin,value_mm\n{lines}")
+    file = cohortpage.cohort_page(tmp_path)
+    with reading(browser, file) as shown:
+        rows = shown.locator("#cases tbody tr")
+        assert rows.count() == 300
+        assert shown.locator("[data-count]").inner_text() == "400 of 400 rows, the first 300 of them shown"
+        head = shown.get_by_role("button", name="Distance")
+        head.click()
+        head.click()
+        assert rows.first.locator("th").inner_text() == "case 399"
+        shown.get_by_label("Words").fill("397")
+        assert rows.locator("th").all_inner_texts() == ["case 397", "case 396"]  # whose distance is 397 mm
+        shown.get_by_label("Words").fill("")
+        shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert rows.count() == 400
+        shown.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert rows.count() == 300
+        shown.get_by_role("button", name="Show more rows").click()
+        assert rows.count() == 400
+        assert not shown.get_by_role("button", name="Show more rows").is_visible()
+        sheets = shown.pdf(prefer_css_page_size=True)
+        assert sheets.count(b"/MediaBox") > 5
+    with reading(browser, file, java_script_enabled=False) as shown:
+        assert shown.locator("#cases tbody tr:visible").count() == 400
