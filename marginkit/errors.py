@@ -126,6 +126,10 @@ class AgreementError(MarginError):
     """Tables of readers cannot be compared."""
 
 
+class RunError(MarginError):
+    """A batch cannot go on, or a case of it was lost to something that is no error of the case."""
+
+
 class CaseNameError(MarginError):
     """A case name cannot be a file name."""
 

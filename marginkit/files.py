@@ -216,7 +216,7 @@ def make_folder(path: str | Path) -> Path:
     return folder
 
 
-def _commit(step: str) -> None:
+def commit(step: str) -> None:
     """Called before and after each step of writing; tests put a fault here."""
 
 
@@ -235,14 +235,13 @@ def write_atomic(path: str | Path) -> Iterator[BinaryIO]:
         raise _unwritable(target, error) from error
     try:
         with stream:
-            _commit("created")
+            commit("created")
             yield stream
-            _commit("written")
-            stream.flush()
-            os.fsync(stream.fileno())
-            _commit("synced")
+            commit("written")
+            _settled(stream, target)
+            commit("synced")
         os.replace(partial, target)
-        _commit("renamed")
+        commit("renamed")
         _sync_folder(target.parent)
     except MarginError:
         raise
@@ -253,6 +252,15 @@ def write_atomic(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+def _settled(stream: BinaryIO, target: Path) -> None:
+    """What was written, on the disk; a network's quota may speak up only here."""
+    try:
+        stream.flush()
+        os.fsync(stream.fileno())
+    except OSError as error:
+        raise _unwritable(target, error) from error
 
 
 def _create(partial: Path) -> BinaryIO:

@@ -55,6 +55,7 @@ _ALL = (
     Flag("not_scanned", "Part of the image was never scanned and counts as outside."),
     Flag("orientation_applied", "The orientation stored in the file was applied."),
     Flag("repaired_outline", "An outline crossed itself and was repaired."),
+    Flag("corrected_by_hand", "A mask that was corrected by hand was taken in place of the source."),
     Flag("uninked_edge", "Part of the outline carries no ink."),
     Flag("ink_unassigned", "Some ink on the outline is of no sure colour and names no margin.", True),
     Flag(

@@ -26,7 +26,8 @@ class Job:
     tumor, signal : one of the two. edge : ``SRC`` or ``CLASS=SRC,…``. names, barriers : name or type to source.
     sectors : ``up=superior,right=lateral``. ink : ``blue=superior,black=deep``; ink_method : its segmenter, with
     options. pixel_size : as typed. plane : of a stack, from 0. radiotherapy : None
-    where it is not known. case : name of the case; empty: that of the image.
+    where it is not known. case : name of the case; empty: that of the image. by_hand : regions whose
+    source is a mask that was corrected by hand.
     """
 
     image: str
@@ -52,6 +53,7 @@ class Job:
     link_mm: float = 0.0
     boundary_shift_mm: float = 0.0
     case: str = ""
+    by_hand: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -106,7 +108,7 @@ def measured(job: Job) -> Measured:
         picture=picture,
         result=result,
         verdicts=tuple(verdicts),
-        warnings=tuple(sentences(picture, regions, result, (*fetcher.notes, *inks.notes))),
+        warnings=tuple(sentences(picture, regions, result, (*fetcher.notes, *inks.notes, *by_hand(job)))),
         provenance=provenance.record(picture, fetcher.inputs, regions, _options(job), rules),
         slices=slices,
         plane=plane,
@@ -192,6 +194,12 @@ def all_planes(inputs: Inputs, picture: Picture, plane: int | None) -> tuple[Mar
     return result, slices, at
 
 
+def by_hand(job: Job) -> Iterator[str]:
+    """What is to be said of masks that were corrected by hand."""
+    if job.by_hand:
+        yield f"{', '.join(job.by_hand)}: {flags.sentence('corrected_by_hand')}"
+
+
 def judged(job: Job, result: Margins, rules: list[Any]) -> Iterator[Verdict]:
     """What each policy says of each margin."""
     for rule in rules:
@@ -229,7 +237,6 @@ def _options(job: Job) -> dict[str, Any]:
         "axes",
         "sectors",
         "ink",
-        "ink_method",
         "boundary",
         "holes",
         "link_mm",
@@ -237,4 +244,5 @@ def _options(job: Job) -> dict[str, Any]:
         "radiotherapy",
     )
     said = {name: getattr(job, name) for name in kept}
-    return {**said, "confirmed": job.confirm, "slice": job.plane, "policies": list(job.policies)}
+    more = {"by_hand": list(job.by_hand)} if job.by_hand else {}
+    return {**said, **more, "confirmed": job.confirm, "slice": job.plane, "policies": list(job.policies)}

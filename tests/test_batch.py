@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from marginkit import batch
-from marginkit.errors import FileError
+from marginkit.errors import RunError
 from marginkit.pipeline import Job
 
 from .casefiles import SPECIMEN, TUMOR, square_file
@@ -137,7 +137,7 @@ def test_a_worker_that_dies_costs_its_case(tmp_path: Path, monkeypatch: pytest.M
     cases[2] = replace(cases[2], specimen="dies")
     report = batch.run(cases, tmp_path / "out", workers=2, tell=quiet)
     assert (report.cases, report.failed) == (5, 1)
-    assert [row["error_code"] for row in table(tmp_path / "out")] == ["", "", "E-RUN-01", "", ""]
+    assert [row["error_code"] for row in table(tmp_path / "out")] == ["", "", "E-RUN-04", "", ""]
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     out.mkdir()
     with (out / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(FileError, match="E-FILE-13"):
+        with pytest.raises(RunError, match="E-RUN-01"):
             batch.run(jobs(tmp_path, 1), out, tell=quiet)
 
 

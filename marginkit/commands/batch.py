@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marginkit.commands.terminal import counting, print_json, print_table, say
-from marginkit.commands.words import SOME_FAILED, STATES, Json, PixelSize, one_of
+from marginkit.commands.words import COULD_NOT, SOME_FAILED, STATES, Json, PixelSize, one_of
 
 EPILOG = "Example: marginkit batch cohort.csv --out results   (columns: image,tumor,specimen,...)"
 
@@ -26,7 +26,14 @@ def batch(
     ] = "unknown",
     state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="fresh, fixed, slide, in-vivo.")] = None,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes; 0: one a core.")] = 0,
+    scheduler: Annotated[
+        str, typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler: tcp://host:8786.")
+    ] = "",
+    memory_gb: Annotated[
+        float, typer.Option("--memory-gb", metavar="GB", help="All workers together; 0: 80 % of the machine.")
+    ] = 0.0,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Take over what is done and unchanged.")] = True,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Also where the folder holds other results.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the cohort and stop.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -55,12 +62,24 @@ def batch(
         say(f"{len(jobs)} cases, nothing wrong with the cohort")
         return
     with counting(len(jobs)) as tell:
-        report = engine.run(jobs, out, workers=workers, resume=resume, tell=tell)
+        report = engine.run(
+            jobs,
+            out,
+            workers=workers,
+            scheduler=scheduler,
+            resume=resume,
+            overwrite=overwrite,
+            memory_bytes=int(memory_gb * 1e9),
+            tell=tell,
+            note=say,
+        )
     if as_json:
         done = {"cases": report.cases, "resumed": report.resumed, "failed": report.failed, "out": str(out)}
-        print_json({**done, "counts": dict(report.counts)})
+        print_json({**done, "counts": report.counts, "written": list(report.written)})
     else:
         print_table(showing.table(("cases", "of what"), [(n, what) for what, n in report.counts.items()], "cohort"))
-    say(f"{report.cases} cases, {report.resumed} taken over, {report.failed} failed: {out / engine.RESULTS}")
+    for text in report.notes:
+        say(f"note: {text}")
+    say(f"{report.cases} cases, {report.resumed} taken over, {report.failed} failed: {out / report.written[0]}")
     if report.failed:
-        raise typer.Exit(SOME_FAILED)
+        raise typer.Exit(COULD_NOT if report.failed == report.cases else SOME_FAILED)

@@ -68,13 +68,21 @@ def print_table(table: Table, below: list[str] | None = None) -> None:
 
 @contextmanager
 def counting(total: int) -> Iterator[Callable[[int, int], None]]:
-    """Show on stderr how far a batch is, with time left, where somebody looks."""
+    """Show on stderr how far a batch is, its rate and the time left, where somebody looks."""
     if not sys.stderr.isatty():
         yield lambda done, count: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("cases", total=total)
-        yield lambda done, count: bar.update(task, completed=done, total=count)
+    rate = TextColumn("{task.fields[rate]}")
+    shown = Console(stderr=True)
+    with Progress(BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn(), console=shown) as bar:
+        task = bar.add_task("cases", total=total, rate="")
+
+        def tell(done: int, count: int) -> None:
+            speed = bar.tasks[0].speed or 0.0
+            told = f"{speed:.1f} cases/s" if speed >= 1 else f"{60 * speed:.1f} cases/min"
+            bar.update(task, completed=done, total=count, rate=told)
+
+        yield tell

@@ -133,7 +133,7 @@ def test_F03_F04_full_disk_at_every_step(letter: Path, monkeypatch: pytest.Monke
         if at == step:
             raise OSError(reason, os.strerror(reason))
 
-    monkeypatch.setattr(files, "_commit", fault)
+    monkeypatch.setattr(files, "commit", fault)
     with pytest.raises(FileError, match=r"letter\.bin: .*E-FILE-12"), files.write_atomic(letter) as stream:
         stream.write(b"new")
     assert letter.read_bytes() == (b"new" if step == "renamed" else b"old")

@@ -1,0 +1,175 @@
+"""A batch on this machine: worker processes, of which one may die, run out of memory, or be stopped.
+
+The surprising thing: when a process dies, nobody can tell which of the cases under way killed it. So each of these is
+measured once more alone; the one that kills its process again is lost, the others are not. A case that needs more
+memory than a worker's share is tried once more alone as well, with all there is.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from marginkit.batch.case import one
+from marginkit.batch.journal import Before, Line
+from marginkit.batch.lock import let_go
+from marginkit.errors import RunError
+from marginkit.pipeline import Job
+
+StartMethod: TypeAlias = Literal["spawn", "fork", "forkserver"]
+Case: TypeAlias = tuple[Job, Before | None]
+SHARE = 0.8  # of the machine's memory
+LEAST_BYTES = 512 << 20  # of one worker: imports alone take a third of it
+STOPPING = "stopping after the cases that are under way; once more to stop now"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many processes, how they begin, what they may take together, and who is told."""
+
+    workers: int = 0
+    start: StartMethod = "spawn"
+    memory_bytes: int = 0
+    note: Callable[[str], None] = lambda text: None
+
+    @property
+    def count(self) -> int:
+        """Processes."""
+        return self.workers or os.cpu_count() or 1
+
+    @property
+    def all_bytes(self) -> int:
+        """Memory that all may take together."""
+        return self.memory_bytes or int(SHARE * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+
+
+def measured(todo: Sequence[Case], root: Path, limits: Limits) -> Generator[list[Line]]:
+    """The outcomes of cases as they come, some at a time.
+
+    KeyboardInterrupt after what was under way is measured; at once when interrupted again.
+    """
+    engine = _Engine(root, limits)
+    waiting = iter(todo)
+    count = min(limits.count, max(1, len(todo)))
+    while first := list(_next(waiting, 2 * count)):
+        yield from engine.pooled(first, waiting, count)
+        for case in engine.again:
+            yield [engine.alone(case)]
+        engine.again.clear()
+    if engine.stopping:
+        raise KeyboardInterrupt
+
+
+class _Engine:
+    """Pools of one batch. again : cases that are to be measured once more, alone."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self.root = str(root)
+        self.limits = limits
+        self.again: list[Case] = []
+        self.stopping = False
+
+    def pooled(self, first: list[Case], more: Iterator[Case], count: int) -> Generator[list[Line]]:
+        """Outcomes of ``first`` and then of ``more``, until there are none or a process died."""
+        broken = False
+        with _pool(count, self.limits, self.limits.all_bytes // count) as pool:
+            running: dict[Future[Line], Case] = {pool.submit(one, *case, self.root): case for case in first}
+            while running:
+                lines = []
+                for future in self._done(running, pool):
+                    case = running.pop(future)
+                    try:
+                        line = future.result()
+                    except BrokenProcessPool:
+                        broken = True
+                        self.again.append(case)
+                        continue
+                    if line.get("error_code") == "E-FILE-05" and count > 1:
+                        self.again.append(case)
+                    else:
+                        lines.append(line)
+                if not broken and not self.stopping:
+                    for new in _next(more, 2 * count - len(running)):
+                        running[pool.submit(one, *new, self.root)] = new
+                if lines:
+                    yield lines
+        if self.stopping:
+            for _ in more:
+                pass  # they stay for the next run
+
+    def _done(self, running: dict[Future[Line], Case], pool: ProcessPoolExecutor) -> set[Future[Line]]:
+        try:
+            return wait(running, return_when=FIRST_COMPLETED).done
+        except KeyboardInterrupt:
+            if self.stopping:
+                _kill(pool)
+                raise
+            self.stopping = True
+            self.limits.note(STOPPING)
+            for future in [one for one in running if one.cancel()]:
+                del running[future]
+            return {future for future in running if future.done()}
+
+    def alone(self, case: Case) -> Line:
+        """The outcome of a case with all memory to itself."""
+        job, _ = case
+        with _pool(1, self.limits, self.limits.all_bytes) as pool:
+            processes = pool._processes
+            try:
+                future = pool.submit(one, *case, self.root)
+                children = list(processes.values())
+                return future.result()
+            except BrokenProcessPool:
+                return lost(job, _ended(children))
+
+
+def lost(job: Job, how: str) -> Line:
+    """The outcome of a case that took its process with it."""
+    remedy = "Look at the file; give the batch more memory."
+    error = RunError("E-RUN-04", f"the worker died on this case ({how})", remedy=remedy, file=job.image)
+    return {"case": job.name, "key": "", "status": "failed", "error_code": error.code, "error": str(error)}
+
+
+def _ended(children: Sequence[multiprocessing.process.BaseProcess]) -> str:
+    """How the last process ended."""
+    for child in children:
+        child.join(5)
+        code = child.exitcode
+        if code:
+            return f"signal {-code}" if code < 0 else f"exit code {code}"
+    return "a crash, or out of memory"
+
+
+def _next(queue: Iterator[Case], count: int) -> Iterator[Case]:
+    return (case for _, case in zip(range(count), queue))
+
+
+def _pool(workers: int, limits: Limits, memory_bytes: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context(limits.start)
+    share = max(LEAST_BYTES, memory_bytes)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(share,))
+
+
+def _begin(memory_bytes: int) -> None:
+    """What a worker does first: leave Ctrl-C to its parent, and never take more memory than its share."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    let_go()
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def _kill(pool: ProcessPoolExecutor) -> None:
+    for process in list((pool._processes or {}).values()):
+        process.kill()
