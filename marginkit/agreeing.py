@@ -109,11 +109,16 @@ def _pair(a: Reader, b: Reader, keys: Sequence[Key], thresholds_mm: tuple[float,
         pairs=tuple((key[0], x, y) for key, x, y in both),
         cases=len(keys),
         missing=(first.count(None), second.count(None)),
+        regions=(_region(a, keys), _region(b, keys)),
         bounds=sum(any(r.readings[key].qualifier in BOUNDS for r in (a, b)) for key, _, _ in both),
         limits=limits(np.array([x for _, x, _ in both]), np.array([y for _, _, y in both])),
         screenings=tuple(screening(first, second, mm) for mm in thresholds_mm),
         verdicts=_verdicts(a, b, keys),
     )
+
+
+def _region(reader: Reader, keys: Sequence[Key]) -> str:
+    return " and ".join(sorted({one.region for key in keys if (one := reader.readings.get(key)) and one.region}))
 
 
 def _verdicts(a: Reader, b: Reader, keys: Sequence[Key]) -> dict[str, Kappa]:

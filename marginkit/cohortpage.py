@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marginkit import files, flags, spread
+from marginkit import files, flags, shelf, spread
 from marginkit.agreement import readings
 from marginkit.errors import CaseNameError, FileError
 from marginkit.pages import shell
+from marginkit.records import Measured
 from marginkit.wording import RESEARCH, SIGN, millimetres, span
 
 FILE = "report.html"
@@ -41,6 +42,20 @@ def cohort_page(out: str | Path) -> Path:
     return root / FILE
 
 
+def of_cases(cases: Sequence[Measured], out: str | Path) -> Path:
+    """The page of cases that were written to ``out/CASE``."""
+    table = shelf.get("reports", "table")
+    rows = [
+        {"status": "measured", **{name: table.cell(value) for name, value in row.items()}}
+        for case in cases
+        for row in table.rows(case)
+        if row["slice"] == case.plane
+    ]
+    with files.write_atomic(Path(out) / FILE) as stream:
+        stream.write(page(Path(out), rows))
+    return Path(out) / FILE
+
+
 def page(root: Path, rows: Sequence[Row]) -> bytes:
     """The page of a cohort's rows, UTF-8 HTML."""
     cases = list(dict.fromkeys(row["case"] for row in rows))
@@ -61,14 +76,14 @@ def page(root: Path, rows: Sequence[Row]) -> bytes:
         verdicts=_verdicts(rows, len(cases)),
         policies=_policies(measured),
         failures=_failures(rows),
-        warnings=_warnings(rows, len(cases)),
+        warnings=[*_mixed(rows), *_warnings(rows, len(cases))],
     )
 
 
 def _document(root: Path, case: str) -> dict[str, Any]:
     """The result of a case; empty where there is none that can be read."""
     try:
-        raw = files.read_bounded(root / "cases" / files.safe_case_name(case) / "result.json", LIMIT_BYTES)
+        raw = files.read_bounded(root / _place(root, case) / "result.json", LIMIT_BYTES)
         found = json.loads(raw)
     except (FileError, CaseNameError, ValueError):
         return {}
@@ -83,6 +98,7 @@ def _row(row: Row, root: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         "case": row["case"],
         "link": _link(root, row["case"]),
         "status": row.get("status", "") or "measured",
+        "region": row.get("region", ""),
         "margin": row.get("margin", ""),
         "value": value_mm,
         "shown": "" if value_mm is None else SIGN.get(qualifier, "") + millimetres(value_mm),
@@ -99,10 +115,16 @@ def _row(row: Row, root: Path, known: Mapping[str, Any]) -> dict[str, Any]:
 def _link(root: Path, case: str) -> str:
     """Where the page of a case lies, beside this one; empty where there is none."""
     try:
-        inside = f"cases/{files.safe_case_name(case)}/{FILE}"
+        inside = f"{_place(root, case)}/{FILE}"
     except CaseNameError:
         return ""
     return _quoted(inside) if (root / inside).is_file() else ""
+
+
+def _place(root: Path, case: str) -> str:
+    """The folder of a case in that of the cohort; CaseNameError where its name cannot be one."""
+    name = files.safe_case_name(case)
+    return f"cases/{name}" if (root / "cases").is_dir() else name
 
 
 def _quoted(path: str) -> str:
@@ -118,7 +140,13 @@ def _interval(row: Row) -> str:
 
 def _choices(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
     """(attribute, words, values) of each filter that has something to choose from."""
-    wanted = (("status", "Status"), ("margin", "Margin"), ("qualifier", "Qualifier"), ("state", "Specimen state"))
+    wanted = (
+        ("region", "Region"),
+        ("status", "Status"),
+        ("margin", "Margin"),
+        ("qualifier", "Qualifier"),
+        ("state", "Specimen state"),
+    )
     found = [(key, words, sorted({str(row[key]) for row in rows if row[key]})) for key, words in wanted]
     found.append(("verdict", "Verdict", sorted({one for row in rows for one in row["verdicts"]})))
     return [one for one in found if len(one[2]) > 1]
@@ -133,7 +161,10 @@ def _summary(rows: Sequence[Row], cases: Sequence[str], measured: Sequence[Any])
     for name in ("touching", "at_most", "at_least", "not_assessable"):
         if qualifiers[name]:
             yield f"Closest margin {name.replace('_', ' ')}", f"{qualifiers[name]} of {len(cases)}"
-    yield "Closest margin", spread.told(whole, len(cases))
+    for region, words in (("tumor", "Closest margin"), ("signal", "Closest distance of signal to the edge")):
+        of_region = [row for row in whole if (row.get("region") or "tumor") == region]
+        if of_region:
+            yield words, spread.told(of_region, len(of_region) + len(failed))
     for name, key in (("Pixel size from", "calibration_source"), ("Specimen state", "state")):
         counts = Counter(row.get(key, "") or "not stated" for row in whole)
         yield name, ", ".join(f"{value} ({n})" for value, n in counts.most_common())
@@ -171,6 +202,13 @@ def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for code, found in ordered
     ]
+
+
+def _mixed(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """What should not be pooled and is: specimen states, since tissue shrinks."""
+    states = sorted({row.get("state") or "not stated" for row in rows if row.get("margin") == "all"})
+    if len(states) > 1:
+        yield "Specimens of several states are pooled here, and tissue shrinks when it is fixed.", ", ".join(states)
 
 
 def _warnings(rows: Sequence[Row], cases: int) -> list[tuple[str, str]]:

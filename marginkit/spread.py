@@ -40,12 +40,22 @@ def value_mm(row: Row) -> float | None:
 
 
 def _by_name(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows by margin name, the whole edge first."""
-    found: dict[str, list[Row]] = {"all": []}
+    """Rows by what they are of, the whole edge first: distances of signal never among those of tumor."""
+    found: dict[str, list[Row]] = {named("tumor", "all"): [], named("signal", "all"): []}
     for row in rows:
         if row.get("margin"):
-            found.setdefault(row["margin"], []).append(row)
+            found.setdefault(named(row.get("region", ""), row["margin"]), []).append(row)
     return {name: one for name, one in found.items() if one}
+
+
+def named(region: str, margin: str) -> str:
+    """What a distance is of.
+
+    >>> named("tumor", "all"), named("signal", "deep")
+    ('whole cut edge', 'signal to deep')
+    """
+    words = "whole cut edge" if margin == "all" else margin
+    return f"signal to {words}" if region == "signal" else words
 
 
 def _failed(rows: Sequence[Row]) -> int:
@@ -72,7 +82,7 @@ def table(rows: Sequence[Row], limits_mm: Sequence[float]) -> list[list[str]]:
     failed = _failed(rows)
     for name, found in _by_name(rows).items():
         values = [mm for row in found if (mm := value_mm(row)) is not None]
-        head = ["whole cut edge" if name == "all" else name, f"{len(values)} of {len(found) + failed}"]
+        head = [name, f"{len(values)} of {len(found) + failed}"]
         spots = [f"{float(v):.1f}" for v in np.quantile(values, (0, 0.25, 0.5, 0.75, 1))] if values else [""] * 5
         made.append([*head, *spots, *(str(sum(mm < limit for mm in values)) for limit in limits_mm)])
     return made
@@ -84,8 +94,7 @@ def histograms(rows: Sequence[Row], limits_mm: Sequence[float]) -> list[tuple[st
     for k, (name, found) in enumerate(list(_by_name(rows).items())[:MOST]):
         values = [(mm, row.get("qualifier") in BOUNDS) for row in found if (mm := value_mm(row)) is not None]
         if len(values) > 1:
-            words = "whole cut edge" if name == "all" else name
-            made.append((words, _histogram(values, limits_mm, words, len(found) + failed, f"h{k}")))
+            made.append((name, _histogram(values, limits_mm, name, len(found) + failed, f"h{k}")))
     return made
 
 
@@ -99,7 +108,7 @@ def _histogram(
         (bound if is_bound else known)[int(mm / width_mm)] += 1
     top = max(a + b for a, b in zip(known, bound))
     stop = max(bins * width_mm, max(limits_mm, default=0.0) * 1.05)
-    plot = Plot(Axis(0.0, stop, "distance, mm"), Axis(0.0, top * 1.08, "cases"))
+    plot = Plot(Axis(0.0, stop, "distance, mm"), Axis(0.0, top * 1.08, "cases", whole=True))
     for k, (n, m) in enumerate(zip(known, bound)):
         left, right = k * width_mm, (k + 1) * width_mm
         words = f"{left:g} to {right:g} mm: {n + m}"

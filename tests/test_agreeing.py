@@ -122,6 +122,15 @@ def test_text_that_is_none_and_values_that_are_none_are_refused(tmp_path: Path) 
         mk.agree({"a": 1.0}, {"a": 1.0}, names=["x", "y", "z"])
 
 
+def test_signal_against_tumor_is_said(tables: tuple[Path, Path], tmp_path: Path) -> None:
+    scan = tmp_path / "scan.csv"
+    scan.write_text("case,region,value_mm\np1,signal,1\np2,signal,2\n")
+    pair = mk.agree(tables[0], scan).all.pairs[0]
+    assert pair.regions == ("", "signal")
+    assert ("Measured from", "not stated by ruler and signal by scan; signal is not tumor") in page.rows(pair)
+    assert "Measured from" not in dict(page.rows(mk.agree(*tables).all.pairs[0]))
+
+
 def test_readers_of_one_name_are_told_apart() -> None:
     assert mk.agree({"a": 1.0}, {"a": 1.0}, names=["x", "x"]).readers == ("x (1)", "x (2)")
 

@@ -133,6 +133,7 @@ def test_the_demo_gives_the_known_answers(tmp_path: Path, capsys: pytest.Capture
     assert set(cases) == {"he", "fluorescence", "stack"} <= set(answers)
     for name, one in cases.items():
         assert (tmp_path / "demo" / name / "overlay.png").is_file()
+        assert f'href="{name}/report.html"' in (tmp_path / "demo" / "report.html").read_text("utf-8")
         known = answers[name]["margins"]
         for margin in one["margins"]:
             wanted = known["tumor"] if name == "stack" else known[margin["name"]]

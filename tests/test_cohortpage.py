@@ -63,7 +63,7 @@ def browser() -> Iterator[Any]:
 def cases(page: Any) -> list[str]:
     """What the table of cases shows, row by row: case and distance."""
     rows = page.locator("#cases tbody tr:visible")
-    return [" ".join(row.locator("th, td:nth-child(4)").all_inner_texts()).strip() for row in rows.all()]
+    return [" ".join(row.locator("th, td.number").all_inner_texts()).strip() for row in rows.all()]
 
 
 def test_it_says_what_failed_and_counts_it(out: Path) -> None:
@@ -72,6 +72,7 @@ def test_it_says_what_failed_and_counts_it(out: Path) -> None:
     assert "<dd>5, failed 1</dd>" in text
     assert "E-FILE-02" in text
     assert "median 1.2 mm, quartiles 0.4 mm to 2.5 mm, range 0.0 mm to 4.0 mm, 4 of 6 cases" in text
+    assert "several states" not in text
     assert "<dt>uicc-r-plus-1mm: R0 (certain)</dt><dd>2 of 6</dd>" in text
     assert 'href="cases/a2/report.html"' in text
 
@@ -83,6 +84,16 @@ def test_spread_by_margin_name(out: Path) -> None:
     assert first[:3] == ["whole cut edge", "4 of 6", "0.0"]
     assert first[-2:] == ["2", "4"]
     assert {row[0] for row in spread.table(rows, [1.0])} == {"whole cut edge", "inferior", "superior"}
+
+
+def test_signal_and_tumor_are_never_one_distribution(tmp_path: Path) -> None:
+    lines = "".join(f"s{k},signal,all,{k},fresh\nt{k},tumor,all,{10 + k},fixed\n" for k in range(3))
+    (tmp_path / "results.csv").write_text(f"case,region,margin,value_mm,state\n{lines}")
+    text = cohortpage.cohort_page(tmp_path).read_text("utf-8")
+    assert "median 11.0 mm, quartiles 10.5 mm to 11.5 mm, range 10.0 mm to 12.0 mm, 3 of 3 cases" in text
+    assert "median 1.0 mm" in text
+    assert "signal to whole cut edge" in text
+    assert "Specimens of several states are pooled here" in text
 
 
 @pytest.mark.parametrize("most_mm", [0.004, 0.7, 1.0, 23.9, 24.0, 24.1, 180.0])
@@ -177,3 +188,31 @@ def test_it_prints_and_reads_without_scripts(browser: Any, out: Path) -> None:
         assert fits(shown)
         assert shown.evaluate("[...document.querySelectorAll('.scroll')].every(d => d.scrollWidth <= d.clientWidth)")
         assert shown.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+
+
+def test_a_long_table_shows_a_part_sorts_all_and_prints_all(browser: Any, tmp_path: Path) -> None:
+    lines = "".join(f"case {k:03d},measured,all,{1 + k}\n" for k in range(400))
+    (tmp_path / "results.csv").write_text(f"case,status,margin,value_mm\n{lines}")
+    file = cohortpage.cohort_page(tmp_path)
+    with reading(browser, file) as shown:
+        rows = shown.locator("#cases tbody tr")
+        assert rows.count() == 300
+        assert shown.locator("[data-count]").inner_text() == "400 of 400 rows, the first 300 of them shown"
+        head = shown.get_by_role("button", name="Distance")
+        head.click()
+        head.click()
+        assert rows.first.locator("th").inner_text() == "case 399"
+        shown.get_by_label("Words").fill("397")
+        assert rows.locator("th").all_inner_texts() == ["case 397", "case 396"]  # whose distance is 397 mm
+        shown.get_by_label("Words").fill("")
+        shown.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert rows.count() == 400
+        shown.evaluate("dispatchEvent(new Event('afterprint'))")
+        assert rows.count() == 300
+        shown.get_by_role("button", name="Show more rows").click()
+        assert rows.count() == 400
+        assert not shown.get_by_role("button", name="Show more rows").is_visible()
+        sheets = shown.pdf(prefer_css_page_size=True)
+        assert sheets.count(b"/MediaBox") > 5
+    with reading(browser, file, java_script_enabled=False) as shown:
+        assert shown.locator("#cases tbody tr:visible").count() == 400

@@ -1,6 +1,9 @@
 """What lies between planes: the bound of a sphere, by hand and by brute sampling; where it is said."""
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +78,19 @@ def test_the_bound_speaks_of_half_the_tumor() -> None:
     assert found is not None
     assert found.radius_mm == pytest.approx(math.hypot(28, 11) / 2, abs=0.3)  # seven slabs of 4 mm, the last 11 mm wide
     assert found.nearer_mm == pytest.approx(found.radius_mm - math.sqrt(found.radius_mm**2 - 4), rel=1e-9)
+
+
+def test_the_table_of_the_docs_is_what_its_command_prints() -> None:
+    docs = Path(__file__).resolve().parents[1] / "docs"
+    done = subprocess.run([sys.executable, docs / "planes.py"], capture_output=True, text=True, check=True)
+    assert done.stdout in (docs / "sampling.md").read_text("utf-8")
+
+
+def test_smooth_fronts_of_the_docs_keep_to_the_bound() -> None:
+    """95 of 100 lie below it, and not far below: half of the planes' places are nearly the worst."""
+    rows = (Path(__file__).resolve().parents[1] / "docs" / "sampling.md").read_text("utf-8").split("\n")
+    smooth = {float(r.split("|")[1].split()[0]): float(r.split("|")[4].split()[0]) for r in rows if "| smooth |" in r}
+    for gap_mm in (5.0, 10.0):
+        bound_mm = sampling.hidden_mm(15.0, gap_mm)
+        assert bound_mm is not None
+        assert 0.8 * bound_mm < smooth[gap_mm] <= bound_mm

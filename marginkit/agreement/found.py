@@ -23,14 +23,15 @@ class Pair:
     """Two readers on one margin name.
 
     pairs : (case, first, second) where both have a value, mm. cases : all. missing : of the first, of the second.
-    bounds : pairs in which a value is only a bound. screenings : the second against the first; empty unless the first
-    is the reference.
+    regions : what each measured from, where its table says. bounds : pairs in which a value is only a bound.
+    screenings : the second against the first; empty unless the first is the reference.
     """
 
     readers: tuple[str, str]
     pairs: tuple[tuple[str, float, float], ...]
     cases: int
     missing: tuple[int, int]
+    regions: tuple[str, str]
     bounds: int
     limits: Limits | None
     screenings: tuple[Screening, ...]

@@ -84,6 +84,9 @@ def rows(pair: Pair) -> list[tuple[str, str]]:
     first, second = pair.readers
     said = [("Pairs", f"{len(pair.pairs)} of {pair.cases} cases")]
     said.append(("Without a value", f"{pair.missing[0]} by {first}, {pair.missing[1]} by {second}"))
+    if "signal" in " ".join(pair.regions):
+        told = " and ".join(f"{region or 'not stated'} by {name}" for region, name in zip(pair.regions, pair.readers))
+        said.append(("Measured from", f"{told}; signal is not tumor"))
     if pair.bounds:
         said.append(("Pairs in which a value is only a bound", f"{pair.bounds}: taken as if it were exact"))
     if pair.limits is None:

@@ -27,11 +27,15 @@ VERDICT = re.compile(r"([^:;]+): (?:(.*) \((certain|indeterminate|not assessable
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One margin of one case. value_mm : None where there is none. verdicts : policy to category, certain ones only."""
+    """One margin of one case. value_mm : None where there is none. verdicts : policy to category, certain ones only.
+
+    region : what was measured from, ``tumor`` or ``signal``; empty where the table does not say.
+    """
 
     value_mm: float | None
     qualifier: str = ""
     verdicts: Mapping[str, str | None] = field(default_factory=dict)
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def rows(file: Path) -> Iterator[tuple[int, dict[str, str]]]:
 def _reading(row: Mapping[str, str], file: Path, number: int) -> Reading:
     words = row["value_mm"]
     if words.lower() in MISSING:
-        return Reading(None, row.get("qualifier", ""), _verdicts(row))
+        return Reading(None, row.get("qualifier", ""), _verdicts(row), row.get("region", ""))
     try:
         value_mm = float(words.replace(",", ".") if words.count(",") == 1 and "." not in words else words)
     except ValueError:
@@ -98,7 +102,7 @@ def _reading(row: Mapping[str, str], file: Path, number: int) -> Reading:
         raise AgreementError(
             "E-AGR-02", f"line {number}: {words!r} is no length", remedy="Write millimetres, or nothing.", file=file
         )
-    return Reading(value_mm, row.get("qualifier", ""), _verdicts(row))
+    return Reading(value_mm, row.get("qualifier", ""), _verdicts(row), row.get("region", ""))
 
 
 def _verdicts(row: Mapping[str, str]) -> dict[str, str | None]:

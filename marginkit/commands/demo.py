@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from marginkit.commands.case import measured, show, write
-from marginkit.commands.terminal import progress
+from marginkit.commands.terminal import progress, say
 from marginkit.commands.words import Json, Out
 
 EPILOG = "Example: marginkit demo --out demo-out"
@@ -13,7 +13,7 @@ EPILOG = "Example: marginkit demo --out demo-out"
 
 def demo(out: Out = Path("demo-out"), as_json: Json = False) -> None:
     """Measure the bundled samples; write pictures and results."""
-    from marginkit import samples
+    from marginkit import cohortpage, samples
 
     cases = []
     for job in samples.jobs():
@@ -22,4 +22,6 @@ def demo(out: Out = Path("demo-out"), as_json: Json = False) -> None:
         if out is not None:
             write(case, out / case.case)
         cases.append(case)
+    if out is not None:
+        say(f"wrote {cohortpage.of_cases(cases, out)}")
     show(cases, as_json)

@@ -55,7 +55,7 @@ def _environment() -> Environment:
 
 def _shown(value: Any) -> Any:
     """Text without control characters and without what turns its direction; markup as it is."""
-    return plain(value) if type(value) is str else value
+    return plain(value) if type(value) is str and not value.isprintable() else value
 
 
 def cited(text: str) -> Markup:

@@ -28,6 +28,7 @@ class Axis:
     start: InAxis
     stop: InAxis
     label: str
+    whole: bool = False  # counts, which have no tenths
 
     def place(self, value: InAxis) -> float:
         """0 at its start, 1 at its stop."""
@@ -42,6 +43,7 @@ class Axis:
         rough = (self.stop - self.start) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = min((power * k for k in (1, 2, 5, 10)), key=lambda s: abs(s - rough))
+        step = max(step, 1.0) if self.whole else step
         first, last = math.ceil(self.start / step - 1e-9), math.floor(self.stop / step + 1e-9)
         return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 

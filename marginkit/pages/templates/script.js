@@ -61,6 +61,7 @@
   }
 
   // Tables that are sorted by a column; rows without a value go last either way.
+  const parts = new Map(); // table -> its rows, of which a part is shown, and what shows them
   const valueOf = (row, column) => {
     const cell = row.cells[column];
     return cell.dataset.value !== undefined ? cell.dataset.value : cell.textContent.trim();
@@ -77,37 +78,48 @@
         const down = head.getAttribute("aria-sort") === "ascending";
         for (const other of heads) other.removeAttribute("aria-sort");
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const words = new Intl.Collator(undefined, { numeric: true }), part = parts.get(table);
+        const rows = (part ? part.rows : [...body.rows]).map((row) => [valueOf(row, column), row]);
         const number = head.dataset.kind === "number", turn = down ? -1 : 1;
-        const rows = [...body.rows].map((row) => [valueOf(row, column), row]);
         rows.sort(([a], [b]) => {
           if (a === "" || b === "") return (a === "") - (b === "");
-          return turn * (number ? Number(a) - Number(b) : a.localeCompare(b, undefined, { numeric: true }));
+          return turn * (number ? Number(a) - Number(b) : words.compare(a, b));
         });
-        body.append(...rows.map(([, row]) => row));
+        const sorted = rows.map(([, row]) => row);
+        if (part) { part.rows = sorted; part.show(); } else body.append(...sorted);
       });
     });
   }
 
-  // Filters of a table: words anywhere in a row, and choices by attribute of the row.
+  // Filters of a table: words anywhere in a row, and choices by attribute of the row. Long tables are shown in part.
+  const PART = 300;
   for (const bar of document.querySelectorAll("[data-filters]")) {
-    const table = document.getElementById(bar.dataset.filters), rows = [...table.tBodies[0].rows];
+    const table = document.getElementById(bar.dataset.filters), body = table.tBodies[0], all = [...body.rows];
     const words = bar.querySelector("input[type=search]"), choices = [...bar.querySelectorAll("select")];
-    const count = bar.querySelector("[data-count]");
-    const filter = () => {
-      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      for (const row of rows) {
-        const text = row.textContent.toLowerCase();
-        const kept = wanted.every((word) => text.includes(word)) &&
-          choices.every((choice) => !choice.value || (row.dataset[choice.name] || "").split("|").includes(choice.value));
-        row.hidden = !kept;
-        shown += kept;
-      }
-      count.textContent = `${shown} of ${rows.length} rows`;
+    const count = bar.querySelector("[data-count]"), more = bar.querySelector("[data-more]");
+    const texts = new Map(all.map((row) => [row, row.textContent.toLowerCase()]));
+    const part = { rows: all, show: () => show() };
+    let most = PART;
+    const kept = () => {
+      const wanted = words.value.toLowerCase().split(/\s+/).filter(Boolean), chosen = choices.filter((one) => one.value);
+      return part.rows.filter((row) => wanted.every((word) => texts.get(row).includes(word)) &&
+        chosen.every((choice) => (row.dataset[choice.name] || "").split("|").includes(choice.value)));
     };
+    const show = () => {
+      const rows = kept();
+      body.replaceChildren(...rows.slice(0, most));
+      more.hidden = rows.length <= most;
+      count.textContent = `${rows.length} of ${all.length} rows${more.hidden ? "" : `, the first ${most} of them shown`}`;
+    };
+    const again = () => { most = PART; show(); };
+    parts.set(table, part);
     bar.hidden = false;
-    words.addEventListener("input", filter);
-    for (const choice of choices) choice.addEventListener("change", filter);
-    filter();
+    words.addEventListener("input", again);
+    for (const choice of choices) choice.addEventListener("change", again);
+    more.addEventListener("click", () => { most += 3 * PART; show(); });
+    window.addEventListener("beforeprint", () => body.replaceChildren(...kept())); // paper has room for all of them
+    window.addEventListener("afterprint", show);
+    show();
+    table.classList.add("ready");
   }
 })();
