@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import marginkit
-from marginkit import files, pipeline, shelf, sources
+from marginkit import files, lighting, pipeline, shelf, sources
 from marginkit.errors import FileError, MarginError
 from marginkit.pipeline import Job
 from marginkit.records import Failed
@@ -179,6 +179,7 @@ def _files(job: Job) -> Iterator[str]:
             source = sources.parse(text, known)
             if isinstance(source, FileSource):
                 yield source.path
+            yield from lighting.files_of(text)
 
 
 def _digest(path: str) -> str:

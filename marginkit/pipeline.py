@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from marginkit import edges, files, flags, judging, provenance, reading, shelf
+from marginkit import edges, files, flags, judging, lighting, provenance, reading, shelf
 from marginkit.errors import FileError, MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
@@ -91,7 +91,7 @@ def measured(job: Job) -> Measured:
         job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
     )
     fetcher = Fetcher(picture, plane, job.image)
-    regions = segmented(job, fetcher)
+    regions, signal = segmented(job, fetcher)
     inputs = with_edges(job, fetcher, regions, picture, plane)
     result, slices, plane = all_planes(inputs, picture, plane)
     if plane is not None:
@@ -107,14 +107,21 @@ def measured(job: Job) -> Measured:
         slices=slices,
         plane=plane,
         regions=regions,
+        signal=signal,
         limits_mm=job.limits_mm,
     )
 
 
-def segmented(job: Job, fetcher: Fetcher) -> dict[str, Region]:
-    """Role to region: tumor or signal, and specimen."""
-    target = fetcher.region(job.signal or job.tumor, job.role)
-    return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}
+def segmented(job: Job, fetcher: Fetcher) -> tuple[dict[str, Region], Mapping[str, Any] | None]:
+    """(role to region: tumor or signal, and specimen; the numbers of fluorescence where it was asked for)."""
+    text = job.signal or job.tumor
+    light = lighting.asked(text)
+    if light is None:
+        target = fetcher.region(text, job.role)
+        return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}, None
+    specimen = fetcher.region(job.specimen, "specimen")
+    lit = lighting.lit(light, fetcher, specimen)
+    return {job.role: replace(lit.region, name=job.role), "specimen": specimen}, lit.numbers
 
 
 def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: Picture, plane: int | None) -> Inputs:
