@@ -62,7 +62,7 @@ def test_the_signal_block_names_threshold_background_and_range(image: str, speci
     assert signal["threshold"]["sweep"] == pytest.approx([600, 1200], rel=0.03)
     assert set(signal["backgrounds"]) == {
         "specimen outside the signal (Otsu, 3 SD)",
-        "ring 0.65-1.9 mm",
+        "ring 0.64-1.9 mm",
         "off-tissue beyond 0.32 mm",
     }
     assert signal["saturated"]["pixels"] == 0

@@ -62,9 +62,9 @@ def _of(word: str, values: NDArray[Any], specimen: Mask, signal: Mask, options: 
         near, far = options.near_mm, options.far_mm or _round(options.near_mm + FAR * wide)
         found = fluorescence.ring(signal, size, near or _round(NEAR * wide), far, specimen)
     else:
-        found = fluorescence.quiet_tissue(values, specimen & ~signal)
+        found = fluorescence.quiet_tissue(values, specimen)
     unit = found.name if around.spacing_mm else found.name.replace(" mm", " px")
-    return Background(unit, found.mask)
+    return Background(unit, found.mask & ~signal)
 
 
 def width(specimen: Mask, size: tuple[float, ...]) -> float:
