@@ -21,6 +21,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[Any]
 Method: TypeAlias = Literal["ratio", "sd", "otsu", "li", "triangle", "half", "hysteresis"]
 METHODS: tuple[str, ...] = get_args(Method)
+LI_TOLERANCE = 1e-4  # of the range: the default, half the least step, never settles on smoothed counts
 SATURATED = 0.001  # share of the signal above which a flag is raised
 
 
@@ -158,7 +159,8 @@ def find_threshold(
     if method in ("otsu", "li", "triangle"):
         from skimage import filters
 
-        value = float(getattr(filters, f"threshold_{method}")(np.asarray(sought).ravel()))
+        settled = {"tolerance": float(np.ptp(sought)) * LI_TOLERANCE} if method == "li" else {}
+        value = float(getattr(filters, f"threshold_{method}")(np.asarray(sought).ravel(), **settled))
         return Threshold(value, method, f"above {value:.6g} ({method})")
     mean, sd = mean_sd(counts, background)
     half = (mean + float(np.percentile(sought, 99.9))) / 2

@@ -18,6 +18,7 @@ from marginkit.lights import Around, Overlay
 from marginkit.records import Picture
 from marginkit.segmenters._channels import channel
 
+MIXED = {"cyan": ("green", "blue"), "magenta": ("red", "blue"), "yellow": ("red", "green")}
 EDGES = "pseudo-colour (edges only)"
 
 
@@ -75,6 +76,9 @@ def _channel(picture: Picture, options: Any) -> tuple[NDArray[Any], str]:
     if not options.edges:
         fluorescence.refuse_pseudocolour(picture)
         return channel(picture, options.channel or "red")
+    if options.channel.lower() in MIXED:
+        two = [channel(picture, one)[0] for one in MIXED[options.channel.lower()]]
+        return np.min(two, axis=0), f"{options.channel.lower()} of pseudo-colour (edges only)"
     if options.channel:
         return channel(picture, options.channel)
     colours = [channel(picture, one)[0] for one in ("red", "green", "blue")]

@@ -74,7 +74,7 @@ def _refused(picture: Picture, found: Any, around: Around) -> str:
     source = picture if around.overlay is None else around.overlay.picture
     if not found.mask.any():
         return "no signal above the threshold"
-    if "S" in source.axes and (found.channel == EDGES or not fluorescence.is_grey(source)):
+    if "S" in source.axes and (found.channel.endswith(EDGES) or not fluorescence.is_grey(source)):
         return f"{source.name} is pseudo-colour ({fluorescence.depth(source)}): edges only, not quantified (E-PIX-01)"
     return ""
 

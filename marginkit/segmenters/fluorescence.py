@@ -39,7 +39,8 @@ class Options:
         measurement, or by its own glow); ``auto``: in the specimen where the measurement has one, else in the image.
     channel : name or number; empty for the only one.
     smooth_px : sigma of a Gaussian before; min_size_px : smaller pieces are dropped.
-    edges : of a pseudo-colour picture take the brightest colour to find edges; it still cannot be quantified.
+    edges : of a pseudo-colour picture take the brightest colour (or ``channel``: also cyan, magenta, yellow, what two
+        colours share) to find edges; it still cannot be quantified.
     dark, flat : counts without light (a number or a file), an even field (a file).
     view : ``en-face`` or ``section``: how the specimen was looked at; it is only said.
     peaks : the most sentinel peaks to report, at least apart_mm apart (0: from the specimen's size).
