@@ -23,7 +23,7 @@ from marginkit import lights
 from marginkit.records import Level, Picture
 from marginkit.segmenters import fluorescence
 
-SIDE, MM = 96, 0.05
+SIDE, MM = 72, 0.05
 SEEDS = 200
 FULL = 4095
 FINE = 3  # each pixel is the mean of so many squared samples
@@ -68,7 +68,7 @@ def draw(seed: int) -> Drawn:
     random = np.random.default_rng(seed)
     blur_px = random.uniform(0.5, 3)
     off, glow = random.uniform(50, 200), random.uniform(150, 400)
-    middle, half = np.array([SIDE / 2] * 2) + random.uniform(-2, 2, 2), random.uniform(34, 42, 2)
+    middle, half = np.array([SIDE / 2] * 2) + random.uniform(-2, 2, 2), random.uniform(0.35, 0.44, 2) * SIDE
     turn = random.uniform(0, np.pi)
     rim = ellipse(middle, half, turn, 4000)
     peak = glow * random.uniform(2, 10)
@@ -78,8 +78,8 @@ def draw(seed: int) -> Drawn:
     seen = np.where(inside(y, x, middle, half, turn), off + glow, off)
     nearest = []
     for i in range(int(random.integers(1, 3))):
-        radius = random.uniform(max(4.0, 2.5 * blur_px), 11)
-        at = middle + random.uniform(-1, 1, 2) * 14 + (i * 8 if i else 0)
+        radius = random.uniform(max(4.0, 2.5 * blur_px), 9)
+        at = middle + random.uniform(-0.15, 0.15, 2) * SIDE + 6 * i
         gap = np.hypot(*(rim - at).T).min() - radius
         if gap < 1 and i:
             continue
