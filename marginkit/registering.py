@@ -20,10 +20,14 @@ from marginkit.records import Floats, Picture
 Model: TypeAlias = Literal["none", "translation", "rigid", "similarity", "affine"]
 By: TypeAlias = Literal["intensity", "features", "landmarks"]
 Look: TypeAlias = NDArray[np.float32]
+Edges: TypeAlias = NDArray[np.complex64]
 SIDE_PX = 1024  # of the pictures as they are compared
 NEEDS = {"none": 0, "translation": 1, "rigid": 2, "similarity": 2, "affine": 3}  # pairs of points
 SURE = 8  # pairs of features that agree; fewer may do so by chance
 SAME_ASPECT = 0.01
+REACH, TILE_REACH = 0.2, 0.1  # share of the sides by which one may be off
+SOFT_PX, STRONG = 1.5, 16.0  # smoothing; an edge counts fully that is so many times steeper than the mean
+SURE_SD = 6.0  # of all places: a place that stands out less may be chance
 TILES = 4  # each way, in which what remains is measured
 
 
@@ -168,7 +172,7 @@ def _scaled(shrink: float) -> Floats:
 
 
 def _looks(first: Picture, second: Picture, matrix: Floats, shrink: float) -> tuple[Look, Look]:
-    """Edges of both pictures on the shrunk pixels of the first."""
+    """Brightness of both pictures on the shrunk pixels of the first."""
     import cv2
 
     height, width = (max(8, round(n / shrink)) for n in first.spatial_shape[-2:])
@@ -176,9 +180,16 @@ def _looks(first: Picture, second: Picture, matrix: Floats, shrink: float) -> tu
     blur = max(np.hypot(*matrix[:2, 0]) / 2 - 0.5, 0.0)
     other = _brightness(second)
     other = np.asarray(cv2.GaussianBlur(other, (0, 0), blur), np.float32) if blur > 0.3 else other
+    return np.asarray(own, np.float32), _laid(other, matrix, (height, width))
+
+
+def _laid(look: Look, matrix: Floats, shape: tuple[int, ...]) -> Look:
+    """A picture fetched through a matrix."""
+    import cv2
+
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpAffine(other, matrix[:2], (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return _edges(np.asarray(own, np.float32)), _edges(np.asarray(laid, np.float32))
+    laid = cv2.warpAffine(look, matrix[:2], shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(laid, np.float32)
 
 
 def _brightness(picture: Picture) -> Look:
@@ -191,69 +202,121 @@ def _brightness(picture: Picture) -> Look:
     return np.asarray(np.log1p(np.clip(flat - low, 0, None) / max(float(high - low) / 100, 1e-6)), np.float32)
 
 
-def _edges(look: Look) -> Look:
-    """Strength of the smoothed gradient, mean 0 and SD 1, cut at 5 SD: no glare outweighs the rest."""
+def _edges(look: Look) -> Edges:
+    """Direction of edges as complex numbers of the doubled angle, so that dark beside bright is as bright beside dark.
+
+    Their length is near 1 on strong edges, near 0 elsewhere (normalised gradient fields, doi:10.1007/11866763_89).
+    """
     import cv2
 
-    soft = cv2.GaussianBlur(look, (0, 0), 2.0)
-    strength = np.hypot(cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1))
-    level = (strength - strength.mean()) / max(float(strength.std()), 1e-9)
-    return np.asarray(np.minimum(level, 5), np.float32)
+    soft = cv2.GaussianBlur(look, (0, 0), SOFT_PX)
+    slope = cv2.Sobel(soft, cv2.CV_32F, 1, 0) + 1j * cv2.Sobel(soft, cv2.CV_32F, 0, 1)
+    strong = STRONG * max(float(np.abs(slope).mean()), 1e-9)
+    return np.asarray(slope**2 / (np.abs(slope) ** 2 + strong**2), np.complex64)
 
 
 def _by_intensity(looks: tuple[Look, Look], model: Model) -> Floats:
-    """First where the edges of the whole picture fit best, then ECC (doi:10.1109/TPAMI.2008.113)."""
-    import cv2
+    """First the turn and shift where edges of one lie along edges of the other, then all that the model has.
 
+    MeasureError E-MSR-10 where no place stands out.
+    """
+    shape = looks[0].shape
+    own = _edges(looks[0])
+    turns = [0.0] if model == "translation" else [float(angle) for angle in range(-12, 13, 3)]
+    tried = [_turn(angle, shape) for angle in turns]
+    shifts = [_shift(own, _edges(_laid(looks[1], turn, shape)), REACH) for turn in tried]
+    best = max(range(len(turns)), key=lambda i: shifts[i][1])
+    if shifts[best][1] < SURE_SD:
+        cause = f"the best place stands out by {shifts[best][1]:.1f} SD, {SURE_SD:g} are wanted"
+        remedy = "Give by=landmarks,landmarks=FILE, or register=none."
+        raise MeasureError("E-MSR-10", "the edges of the pictures do not fit", cause=cause, remedy=remedy)
+    start = np.eye(3)
+    start[:2, 2] = -shifts[best][0][::-1]
+    start = tried[best] @ start
+    return start if model == "translation" else _refined(looks, own, start, model)
+
+
+def _turn(angle_deg: float, shape: tuple[int, ...]) -> Floats:
+    """Turned about the picture's middle."""
+    middle = (np.array(shape[::-1]) - 1) / 2
+    turn = np.radians(angle_deg)
     matrix = np.eye(3)
-    matrix[:2, 2] = -_shift(*looks)[::-1]
-    motion = {"translation": cv2.MOTION_TRANSLATION, "rigid": cv2.MOTION_EUCLIDEAN}.get(model, cv2.MOTION_AFFINE)
-    until = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 200, 1e-6)
-    start = matrix[:2].astype(np.float32)
-    try:
-        _, found = cv2.findTransformECC(looks[0], looks[1], start, motion, until, None, 5)  # type: ignore[call-overload]
-    except cv2.error as error:
-        cause = "the edges of the two have too little in common"
-        remedy = "Give by=landmarks,landmarks=FILE."
-        raise MeasureError("E-MSR-10", "pictures not registered", cause=cause, remedy=remedy) from error
-    matrix[:2] = found
-    if model != "similarity":
-        return matrix
-    height, width = looks[0].shape
-    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
-    return fit("similarity", corners, corners @ matrix[:2, :2].T + matrix[:2, 2])
+    matrix[:2, :2] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+    matrix[:2, 2] = middle - matrix[:2, :2] @ middle
+    return matrix
 
 
-def _shift(one: Look, other: Look) -> Floats:
-    """(y, x) by which the other must be moved to lie on the one, to a tenth of a pixel."""
-    from skimage import registration
+def _refined(looks: tuple[Look, Look], own: Edges, start: Floats, model: Model) -> Floats:
+    """The matrix near a start at which the edges fit best."""
+    from scipy import optimize
 
-    window = np.outer(np.hanning(one.shape[0]), np.hanning(one.shape[1])).astype(np.float32)
-    correlate: Any = registration.phase_cross_correlation
-    shift = correlate(one * window, other * window, upsample_factor=10, normalization=None)[0]
-    return np.asarray(shift, np.float64)
+    shape = looks[0].shape
+    middle = (np.array(shape[::-1]) - 1) / 2
+    frame = np.eye(3)
+    frame[:2, 2] = middle
+    half = float(np.abs(middle).max())
+
+    def matrix(step: Floats) -> Floats:
+        """The start, changed by so many pixels at the picture's rim."""
+        change = np.eye(3)
+        change[:2, 2] = step[:2]
+        if model == "affine":
+            change[:2, :2] += step[2:].reshape(2, 2) / half
+        else:
+            turn, scale = step[2] / half, 1 + (step[3] / half if model == "similarity" else 0.0)
+            change[:2, :2] = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        return np.asarray(start @ frame @ change @ np.linalg.inv(frame))
+
+    def misfit(step: Floats) -> float:
+        other = _edges(_laid(looks[1], matrix(step), shape))
+        return -float((own * other.conj()).real.sum() / max(np.linalg.norm(other), 1e-9))
+
+    count = {"rigid": 3, "similarity": 4, "affine": 6}[model]
+    simplex = np.concatenate([np.zeros((1, count)), np.eye(count) * 4.0])
+    options = {"initial_simplex": simplex, "xatol": 0.02, "fatol": 1e-9, "maxfev": 60 * count}
+    minimize: Any = optimize.minimize
+    found = minimize(misfit, np.zeros(count), method="Nelder-Mead", options=options)
+    return matrix(np.asarray(found.x))
+
+
+def _shift(one: Edges, other: Edges, reach: float) -> tuple[Floats, float]:
+    """((y, x) by which the other must be moved to lie on the one, how far that stands out in SD of all places).
+
+    reach : share of the picture's sides within which it is sought. To a part of a pixel by a parabola.
+    """
+    import scipy.fft
+
+    spectrum = scipy.fft.fft2(one) * scipy.fft.fft2(other).conj()
+    fits = scipy.fft.fftshift(scipy.fft.ifft2(spectrum).real)
+    middle = np.array(fits.shape) // 2
+    out = np.maximum(2, (np.array(fits.shape) * reach).astype(int))
+    near = fits[tuple(slice(m - o, m + o + 1) for m, o in zip(middle, out))]
+    at = np.array(np.unravel_index(int(near.argmax()), near.shape)) + middle - out
+    stands_out = (fits[tuple(at)] - fits.mean()) / max(float(fits.std()), 1e-12)
+    rest = [_top(*(float(fits[tuple(at + step * axis)]) for step in (-1, 0, 1))) for axis in np.eye(2, dtype=int)]
+    return np.asarray(at - middle + np.array(rest), np.float64), float(stands_out)
+
+
+def _top(before: float, here: float, after: float) -> float:
+    """Where between three values the parabola through them is highest, -½ to ½."""
+    bend = before - 2 * here + after
+    return 0.0 if bend >= 0 else float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
 
 
 def _remaining(looks: tuple[Look, Look], matrix: Floats) -> tuple[Floats | None, int]:
     """(median (y, x) distance by which parts of the laid picture are still off, number of parts).
 
-    Parts without edges in both say nothing.
+    Parts whose edges have no place that stands out say nothing; with fewer than three nothing is said.
     """
-    import cv2
-
-    one = looks[0]
-    height, width = one.shape
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    laid = cv2.warpAffine(looks[1], matrix[:2], (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    tall, wide = height // TILES, width // TILES
+    one, laid = _edges(looks[0]), _edges(_laid(looks[1], matrix, looks[0].shape))
+    tall, wide = (n // TILES for n in one.shape)
     found = []
     for row in range(2 * TILES - 1):
         for column in range(2 * TILES - 1):
             part = np.s_[row * tall // 2 : row * tall // 2 + tall, column * wide // 2 : column * wide // 2 + wide]
-            a, b = one[part], np.asarray(laid[part], np.float32)
-            shared = float((np.maximum(a, 0) * np.maximum(b, 0)).mean())
-            if min(a.std(), b.std()) > 0.5 and shared > 0.25 * a.std() * b.std():
-                found.append(np.abs(_shift(a, b)))
+            off, stands_out = _shift(one[part], laid[part], TILE_REACH)
+            if stands_out >= SURE_SD:
+                found.append(np.abs(off))
     return (np.median(found, axis=0), len(found)) if len(found) >= 3 else (None, len(found))
 
 
