@@ -333,14 +333,15 @@ def sentinel_peaks(
     smooth = ndimage.gaussian_filter(counts.astype(np.float64), apart_mm / 4 / spacing)
     reach = np.maximum(1, np.round(apart_mm / 2 / spacing)).astype(int)
     top = (ndimage.maximum_filter(smooth, size=tuple(2 * reach + 1)) == smooth) & specimen & (smooth > mean)
+    if within_mm is not None:
+        away_mm = ndimage.distance_transform_edt(np.pad(specimen, 1), tuple(spacing))
+        top &= away_mm[(slice(1, -1),) * specimen.ndim] <= within_mm
     places = np.argwhere(top)
+    places = places[np.argsort(-smooth[tuple(places.T)], kind="stable")]
     kept: list[NDArray[np.intp]] = []
-    for at in places[np.argsort(-smooth[tuple(places.T)], kind="stable")]:
-        if len(kept) == most:
-            break
-        near = within_mm is None or edge_distance_mm(specimen, at, spacing) <= within_mm
-        if near and all(np.linalg.norm((at - other) * spacing) >= apart_mm for other in kept):
-            kept.append(at)
+    while len(places) and len(kept) < most:
+        kept.append(places[0])
+        places = places[np.linalg.norm((places - places[0]) * spacing, axis=1) >= apart_mm]
     return tuple(_peak(float(smooth[tuple(at)]), mean, at, specimen, spacing) for at in kept)
 
 
