@@ -6,6 +6,7 @@ python3 run.py test [PYTEST OPTIONS]   every test
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,16 @@ def set_up() -> int:
     return call(BIN / "uv", "pip", "install", "-q", "--python", BIN / "python", "--group", "dev", "-e", ".[all]")
 
 
+def browser() -> None:
+    """Bring Debian's Chromium where that can be done; without a browser the tests of the pages are skipped."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("run.py: installing chromium, for the tests of the report pages", file=sys.stderr)
+        call("apt-get", "update", "-qq")
+        call("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+
+
 def main(words: list[str]) -> int:
     """Run one of the commands of the README."""
     if not words or words[0] not in ("demo", "test"):
@@ -39,6 +50,7 @@ def main(words: list[str]) -> int:
         return 1
     if words[0] == "demo":
         return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
+    browser()
     return call(BIN / "python", "-m", "pytest", "-rs", *words[1:])
 
 

@@ -15,10 +15,11 @@ FLOORS = {
     **dict.fromkeys(["errors", "flags"], 1),
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files", "stains"], 2),
+    **dict.fromkeys(["wording", "pages"], 2.4),  # words and sheets of paper
     **dict.fromkeys(
-        ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+        ["ometiff", "classifier", "regions", "policy", "sampling", "spread", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms", "rulers"], 3),
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agreement", "phantoms", "rulers"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
@@ -27,6 +28,7 @@ FLOORS = {
             "segmenting",
             "saving",
             "training",
+            "palettes",
             "reading",
             "sources",
             "grids",
@@ -37,6 +39,9 @@ FLOORS = {
             "pipeline",
             "samples",
             "cohort",
+            "cohortpage",
+            "agreeing",
+            "comparing",
         ],
         4,
     ),
@@ -72,6 +77,9 @@ PURE = {
     "min_share",
     "saturated_share",
     "sds",
+    "dice",
+    "confidence",
+    "z",
     "low",
     "mean",
     "counts",
@@ -156,6 +164,7 @@ def test_importing_marginkit_loads_nothing_heavy() -> None:
         "rich",
         "pydicom",
         "nibabel",
+        "jinja2",
     ]
     code = f"import sys, marginkit; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
