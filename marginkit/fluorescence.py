@@ -21,6 +21,7 @@ Mask: TypeAlias = NDArray[np.bool_]
 Counts: TypeAlias = NDArray[Any]
 Method: TypeAlias = Literal["ratio", "sd", "otsu", "li", "triangle", "half", "hysteresis"]
 METHODS: tuple[str, ...] = get_args(Method)
+LI_TOLERANCE = 1e-4  # of the range: the default, half the least step, never settles on smoothed counts
 SATURATED = 0.001  # share of the signal above which a flag is raised
 
 
@@ -108,16 +109,25 @@ def refuse_pseudocolour(picture: Picture) -> None:
 
     A colour table or a gain stood between the camera and such a file, and nobody knows which.
     """
-    if "S" not in picture.axes or picture.shape[picture.axes.index("S")] < 3:
+    if is_grey(picture):
         return
-    pixels = np.moveaxis(picture.read(len(picture.levels) - 1), picture.axes.index("S"), -1)
-    if all(np.array_equal(pixels[..., 0], pixels[..., i]) for i in (1, 2)):
-        return
-    depth = f"{picture.dtype.itemsize * 8}-bit colours"
     remedy = "Open the camera's own file, or find edges only (edges=yes)."
     raise PixelError(
-        "E-PIX-01", "a pseudo-colour image cannot be quantified", cause=depth, remedy=remedy, file=picture.name
+        "E-PIX-01", "a pseudo-colour image cannot be quantified", cause=depth(picture), remedy=remedy, file=picture.name
     )
+
+
+def is_grey(picture: Picture) -> bool:
+    """Whether a picture has no colours, or three equal ones."""
+    if "S" not in picture.axes or picture.shape[picture.axes.index("S")] < 3:
+        return True
+    pixels = np.moveaxis(picture.read(len(picture.levels) - 1), picture.axes.index("S"), -1)
+    return all(np.array_equal(pixels[..., 0], pixels[..., i]) for i in (1, 2))
+
+
+def depth(picture: Picture) -> str:
+    """Such as ``8-bit colours``."""
+    return f"{picture.dtype.itemsize * 8}-bit colours"
 
 
 def find_threshold(
@@ -127,10 +137,12 @@ def find_threshold(
     *,
     ratio: float = 2.0,
     sds: float = 3.0,
+    among: Mask | None = None,
 ) -> Threshold:
     """The threshold that a method finds.
 
-    counts : any shape, finite. method : a number of counts (fixed), or one of ``METHODS``: ``ratio`` times the mean
+    counts : any shape, finite. among : the pixels that hold signal and its surroundings; None: all.
+    method : a number of counts (fixed), or one of ``METHODS``: ``ratio`` times the mean
     of the background; background mean + ``sds``·SD (``sd``); ``otsu``, ``li``, ``triangle``; ``half``: halfway from
     the background's mean to the maximum (99.9th percentile); ``hysteresis``: high as ``half``, low as ``sd``.
 
@@ -142,14 +154,16 @@ def find_threshold(
         return Threshold(float(method), "fixed", f"above {method:g} (given)")
     if method not in METHODS:
         raise UsageError("E-USE-03", f"no threshold {method!r}", cause=f"there are {', '.join(METHODS)} or a number")
-    _usable(counts)
+    sought = counts if among is None else counts[among]
+    _usable(sought)
     if method in ("otsu", "li", "triangle"):
         from skimage import filters
 
-        value = float(getattr(filters, f"threshold_{method}")(np.asarray(counts).ravel()))
+        settled = {"tolerance": float(np.ptp(sought)) * LI_TOLERANCE} if method == "li" else {}
+        value = float(getattr(filters, f"threshold_{method}")(np.asarray(sought).ravel(), **settled))
         return Threshold(value, method, f"above {value:.6g} ({method})")
     mean, sd = mean_sd(counts, background)
-    half = (mean + float(np.percentile(counts, 99.9))) / 2
+    half = (mean + float(np.percentile(sought, 99.9))) / 2
     limit = mean + sds * sd
     if method == "hysteresis":
         low = min(limit, half)
@@ -177,6 +191,21 @@ def mean_sd(counts: Counts, background: Mask | None) -> tuple[float, float]:
         remedy = "Draw it, or choose a ring, a label or off-tissue."
         raise MeasureError("E-MSR-08", "no background", cause=f"{values.size} pixels", remedy=remedy)
     return float(values.mean()), float(values.std(ddof=1))
+
+
+def corrected(counts: Counts, dark: Counts | float | None, flat: Counts | None) -> Counts:
+    """The counts less the dark level, over the flat field with mean 1, float64; as they are where neither is given.
+
+    PixelError E-PIX-08 where the flat field is not above 0 everywhere. AxesError E-AXE-01 where shapes differ.
+    """
+    _alike(counts, *(np.asarray(one) for one in (dark, flat) if np.ndim(one if one is not None else 0)))
+    net = counts.astype(np.float64) - (0.0 if dark is None else np.asarray(dark, np.float64))
+    if flat is None:
+        return net
+    even = np.asarray(flat, np.float64) - (0.0 if dark is None else np.asarray(dark, np.float64))
+    if not np.isfinite(even).all() or even.min() <= 0:
+        raise PixelError("E-PIX-08", "the flat field is not above the dark level", cause=f"least {even.min():.6g}")
+    return np.asarray(net / (even / even.mean()))
 
 
 def ring(signal: Mask, spacing_mm: Sequence[float], near_mm: float, far_mm: float, within: Mask) -> Background:
@@ -225,23 +254,32 @@ def saturation(counts: Counts) -> int | None:
 
 
 def quantify(
-    counts: Counts, signal: Mask, backgrounds: Sequence[Background], *, dark: Counts | float | None = None
+    counts: Counts,
+    signal: Mask,
+    backgrounds: Sequence[Background],
+    *,
+    dark: Counts | float | None = None,
+    flat: Counts | None = None,
 ) -> Signal:
     """The numbers of a signal against the first background, with the range over all of them.
 
     counts : as stored. signal : bool, same shape. dark : counts without light, one number or a frame.
+    flat : counts of an even field, less the dark level; its mean is made 1. A background beside the first that is not
+    above the dark level is left out.
 
     Raises
     ------
-    PixelError : E-PIX-08 a background is not above the dark level. MeasureError : E-MSR-01, E-MSR-08 empty regions.
+    PixelError : E-PIX-08 the first background is not above the dark level.
+    MeasureError : E-MSR-01, E-MSR-08 empty regions.
     """
     _alike(counts, signal, *(one.mask for one in backgrounds))
     if not signal.any() or not backgrounds:
         code, what = ("E-MSR-08", "no background") if signal.any() else ("E-MSR-01", "no signal")
         raise MeasureError(code, what)
-    net = counts.astype(np.float64) - (0.0 if dark is None else np.asarray(dark, np.float64))
+    net = corrected(counts, dark, flat)
     _usable(net)
-    found = {one.name: _against(net, signal, one) for one in backgrounds}
+    above = [one for one in backgrounds[1:] if mean_sd(net, one.mask)[0] > 0]
+    found = {one.name: _against(net, signal, one) for one in (backgrounds[0], *above)}
     first = found[backgrounds[0].name]
     cnrs = [one["cnr"] for one in found.values() if one["cnr"] is not None]
     tbrs = [float(one["tbr"] or 0.0) for one in found.values()]
@@ -255,7 +293,7 @@ def quantify(
         cnr_range=(min(cnrs), max(cnrs)) if cnrs else None,
         background=backgrounds[0].name,
         backgrounds=found,
-        counts={"signal_mean": float(counts[signal].mean()), "signal_max": float(counts[signal].max())},
+        counts={"signal_mean": float(net[signal].mean()), "signal_max": float(counts[signal].max())},
         dark="not subtracted" if dark is None else "subtracted",
         saturated_px=saturated,
         saturated_share=share,
@@ -295,14 +333,15 @@ def sentinel_peaks(
     smooth = ndimage.gaussian_filter(counts.astype(np.float64), apart_mm / 4 / spacing)
     reach = np.maximum(1, np.round(apart_mm / 2 / spacing)).astype(int)
     top = (ndimage.maximum_filter(smooth, size=tuple(2 * reach + 1)) == smooth) & specimen & (smooth > mean)
+    if within_mm is not None:
+        away_mm = ndimage.distance_transform_edt(np.pad(specimen, 1), tuple(spacing))
+        top &= away_mm[(slice(1, -1),) * specimen.ndim] <= within_mm
     places = np.argwhere(top)
+    places = places[np.argsort(-smooth[tuple(places.T)], kind="stable")]
     kept: list[NDArray[np.intp]] = []
-    for at in places[np.argsort(-smooth[tuple(places.T)], kind="stable")]:
-        if len(kept) == most:
-            break
-        near = within_mm is None or edge_distance_mm(specimen, at, spacing) <= within_mm
-        if near and all(np.linalg.norm((at - other) * spacing) >= apart_mm for other in kept):
-            kept.append(at)
+    while len(places) and len(kept) < most:
+        kept.append(places[0])
+        places = places[np.linalg.norm((places - places[0]) * spacing, axis=1) >= apart_mm]
     return tuple(_peak(float(smooth[tuple(at)]), mean, at, specimen, spacing) for at in kept)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from marginkit import edges, files, flags, judging, provenance, reading, segmenting, shelf, sources
+from marginkit import edges, files, flags, judging, lighting, provenance, reading, segmenting, shelf, sources
 from marginkit.errors import MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
@@ -96,7 +96,7 @@ def measured(job: Job) -> Measured:
         job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
     )
     fetcher = Fetcher(picture, plane, job.image)
-    regions = segmented(job, fetcher)
+    regions, signal = segmented(job, fetcher)
     inks = inked(job, picture, regions["specimen"])
     inputs = with_edges(job, fetcher, regions, picture, plane, inks)
     result, slices, plane = all_planes(inputs, picture, plane)
@@ -113,15 +113,22 @@ def measured(job: Job) -> Measured:
         slices=slices,
         plane=plane,
         regions=regions,
+        signal=signal,
         limits_mm=job.limits_mm,
         ink=inks.record,
     )
 
 
-def segmented(job: Job, fetcher: Fetcher) -> dict[str, Region]:
-    """Role to region: tumor or signal, and specimen."""
-    target = fetcher.region(job.signal or job.tumor, job.role)
-    return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}
+def segmented(job: Job, fetcher: Fetcher) -> tuple[dict[str, Region], Mapping[str, Any] | None]:
+    """(role to region: tumor or signal, and specimen; the numbers of fluorescence where it was asked for)."""
+    text = job.signal or job.tumor
+    light = lighting.asked(text)
+    if light is None:
+        target = fetcher.region(text, job.role)
+        return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}, None
+    specimen = fetcher.region(job.specimen, "specimen")
+    lit = lighting.lit(light, fetcher, specimen)
+    return {job.role: replace(lit.region, name=job.role), "specimen": specimen}, lit.numbers
 
 
 @dataclass(frozen=True)

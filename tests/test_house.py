@@ -45,6 +45,10 @@ FLOORS = {
         ],
         4,
     ),
+    "lights": 2.6,
+    "onpixels": 2.5,
+    "registering": 3,
+    "lighting": 4,
     "batch": 5,
     "showing": 5,
     "commands": 5.5,
@@ -77,6 +81,7 @@ PURE = {
     "confidence",
     "z",
     "low",
+    "mean",
     "counts",
 }
 # mm in 2-D and mm² in 3-D (mm² and mm³ for what is outside), or the unit of the argument beside it

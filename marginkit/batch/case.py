@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import marginkit
-from marginkit import files, pipeline, shelf, sources
+from marginkit import files, lighting, pipeline, shelf, sources
 from marginkit.batch.journal import Before, Line
 from marginkit.errors import CalibrationError, FileError, MarginError, RunError
 from marginkit.pipeline import Job
@@ -112,6 +112,7 @@ def _files(job: Job) -> Iterator[str]:
                 yield source.path
             else:
                 yield from (value for _, value in source.options if os.path.isfile(value))
+            yield from lighting.files_of(text)
     yield from (part for part in job.ink_method.partition(":")[2].replace(",", "=").split("=") if os.path.isfile(part))
 
 
