@@ -116,5 +116,3 @@ def take(layer: Any, picture: Picture) -> None:
 
 def _rest(held: Any) -> dict[str, Any]:
     return {k: v for k, v in held.items() if k not in ("picture", "calibration")} if isinstance(held, Mapping) else {}
-
-

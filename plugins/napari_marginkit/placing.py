@@ -177,7 +177,7 @@ def calibrate(image: Any, layers: Iterable[Any], spacing_mm: tuple[float, ...]) 
 
     Layers of other axes, and those whose unit is a length while the image's is not, stay; their names are returned.
     """
-    old, at = world(image)
+    old, _ = world(image)
     _refuse_shear(image.name, old)
     turned = old / np.linalg.norm(old, axis=0)
     change = (turned * np.array(spacing_mm)) @ np.linalg.inv(old)

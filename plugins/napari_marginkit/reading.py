@@ -69,7 +69,7 @@ def _layer(picture: Picture, name: str, channel: int, count: int) -> LayerData:
 
 def common(picture: Picture) -> dict[str, Any]:
     """What every layer of a picture shares: place, units, axis names, and the picture itself."""
-    axes = [axis.lower() for axis in "TZYX" if axis in picture.axes and not (axis == "T")]
+    axes = [axis.lower() for axis in "ZYX" if axis in picture.axes]
     keywords: dict[str, Any] = {"axis_labels": tuple(axes), "metadata": pictures.metadata(picture, state=None)}
     if picture.spacing_mm is not None and len(picture.spacing_mm) == len(axes):
         keywords |= {"scale": picture.spacing_mm, "units": ("mm",) * len(axes)}

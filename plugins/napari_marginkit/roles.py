@@ -21,7 +21,6 @@ COLOURS: dict[str, dict[int | None, str]] = {
     NAMES: {1: "#56b4e9", 2: "#0072b2", 3: "#f0e442", 4: "#009e73", 5: "#cc79a7", 6: "#d55e00", 7: "#999999"},
     BARRIER: {1: "#56b4e9"},
 }
-OUTLINED = {TUMOR: 2, SIGNAL: 2, SPECIMEN: 2}
 
 
 def look(role: str, names: Mapping[int, str] | None = None) -> dict[str, Any]:
@@ -31,7 +30,7 @@ def look(role: str, names: Mapping[int, str] | None = None) -> dict[str, Any]:
     colours = {**COLOURS[role], None: "#999999", 0: "#00000000"}
     return {
         "name": role,
-        "opacity": 0.6,
+        "opacity": 0.25 if role == SPECIMEN else 0.6,
         "colormap": DirectLabelColormap(color_dict=colours),
         "metadata": {KEY: {"role": role, **({} if names is None else {"names": dict(names)})}},
     }

@@ -7,7 +7,6 @@ centre, (y, x).
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,7 +59,9 @@ def _spacing_mm(meta: dict[str, Any], ndim: int) -> tuple[float, ...] | None:
     per_unit = [units.mm_per(str(unit)) for unit in meta.get("units") or ("pixel",) * ndim]
     if any(mm is None for mm in per_unit):
         return None
-    turned = not np.allclose(meta.get("shear", 0), 0) or not np.allclose(meta.get("affine", np.eye(ndim + 1)), np.eye(ndim + 1))
+    turned = not np.allclose(meta.get("shear", 0), 0) or not np.allclose(
+        meta.get("affine", np.eye(ndim + 1)), np.eye(ndim + 1)
+    )
     if turned:
         raise GridError("E-GRID-02", "a layer with an affine or shear has no pixel size", cause=str(meta.get("name")))
     return tuple(float(s * (mm or 0)) for s, mm in zip(meta["scale"], per_unit))
