@@ -47,6 +47,7 @@ class Request:
     """Everything that a measurement needs, frozen.
 
     transform : keywords that place a new layer on the image. matrix, offset : index units of the image to its world.
+    bright : the image is rather white than black, so that what is written on it is black.
     """
 
     case: str
@@ -59,6 +60,7 @@ class Request:
     transform: Mapping[str, Any] = field(default_factory=dict)
     matrix: Floats = field(default_factory=lambda: np.eye(2))
     offset: Floats = field(default_factory=lambda: np.zeros(2))
+    bright: bool = False
 
     def world(self, points_px: Any) -> Floats:
         """(…, ndim) index units of the image -> world, as napari's camera wants them."""
@@ -129,7 +131,13 @@ def freeze(form: Form, layers: Any = ()) -> Request:
         transform=placing.transform_of(form.image),
         matrix=matrix,
         offset=offset,
+        bright=_bright(form.image),
     )
+
+
+def _bright(layer: Any) -> bool:
+    seen = np.asarray(layer.thumbnail, np.float64)
+    return bool(seen[..., :3].mean() > seen[..., 3].mean() / 2)
 
 
 def _stem(name: str) -> str:

@@ -107,8 +107,8 @@ def _in_stack(points: Floats, case: Measured) -> Floats:
 
 
 def _width(request: Request) -> float:
-    """Width of the drawn edge in pixels of the image: a four-hundredth of its height."""
-    return max(1.0, min(request.picture.spatial_shape[-2:]) / 250)
+    """Width of the drawn edge in pixels of the image: a share of its height."""
+    return max(1.0, min(request.picture.spatial_shape[-2:]) / 160)
 
 
 def _pairs(viewer: Any, request: Request, case: Measured) -> None:
@@ -120,11 +120,11 @@ def _pairs(viewer: Any, request: Request, case: Measured) -> None:
     if not len(kept):
         ends = np.zeros((0, 2, len(request.inputs.spacing_mm)))
     lines = np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], axis=1)
-    black = np.tile([0.0, 0.0, 0.0, 1.0], (len(lines), 1))
-    _redraw(viewer, request, PAIRS, lines, black, _width(request))
+    ink = 0.0 if request.bright else 1.0
+    _redraw(viewer, request, PAIRS, lines, np.tile([ink, ink, ink, 1.0], (len(lines), 1)), _width(request) / 2)
     words = [word for margin in kept for word in (label(margin), "")]
     white = np.tile([1.0, 1.0, 1.0, 1.0], (2 * len(kept), 1))
-    _repoint(viewer, request, ENDS, ends.reshape(-1, ends.shape[-1]), white, words, 2.5 * _width(request))
+    _repoint(viewer, request, ENDS, ends.reshape(-1, ends.shape[-1]), white, words, 1.5 * _width(request))
 
 
 def _one(margin: Margin, other: Margin) -> bool:
@@ -174,6 +174,7 @@ def _repoint(
         text=text if any(words) else None,
         face_color=colours if len(points) else "white",
         border_color="black",
+        border_width=0.1 if any(words) else 0,
         size=size,
         **_keywords(request, part),
     )

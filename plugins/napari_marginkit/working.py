@@ -1,0 +1,61 @@
+"""One worker at a time: the newest question waits, older answers to waiting questions are never asked for.
+
+The surprising thing: a thread cannot be stopped. What is cancelled is the answer: it is dropped when it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from marginkit.records import Failed, Measured
+
+from .asking import Request, answer
+
+
+class Runner:
+    """Answers requests off the main thread; calls back on it, in the order asked, never for a request that was dropped."""
+
+    def __init__(self, done: Callable[[Request, Measured | Failed], None], idle: Callable[[bool], None]) -> None:
+        self._done, self._idle = done, idle
+        self._running: Any = None
+        self._request: Request | None = None
+        self._waiting: Request | None = None
+        self._wanted = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._running is not None
+
+    def ask(self, request: Request) -> None:
+        """Answer a request; one that waits is replaced."""
+        if self._running is not None:
+            self._waiting = request
+            return
+        self._start(request)
+
+    def drop(self) -> None:
+        """Forget what is asked: no answer will come."""
+        self._waiting, self._wanted = None, False
+
+    def _start(self, request: Request) -> None:
+        from napari.qt.threading import create_worker
+
+        self._request, self._wanted = request, True
+        worker: Any = create_worker(answer, request, _start_thread=False)
+        worker.returned.connect(self._returned)
+        self._running = worker
+        self._idle(False)
+        worker.start()
+
+    def _returned(self, outcome: Measured | Failed) -> None:
+        request, wanted = self._request, self._wanted
+        self._running = self._request = None
+        waiting, self._waiting = self._waiting, None
+        if wanted and request is not None:
+            self._done(request, outcome)
+        if waiting is not None:
+            self._start(waiting)
+        else:
+            self._idle(True)
