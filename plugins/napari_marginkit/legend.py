@@ -54,6 +54,6 @@ class Legend(QWidget):
         for tick in _colours.ticks(self._far):
             at = SIDE + (self.width() - 2 * SIDE) * tick / self._far
             last = tick == _colours.ticks(self._far)[-1]
-            box = QRectF(at - 30, HIGH + BAND + 2, 60, WORDS)
+            box = QRectF(min(at - 30, self.width() - 60), HIGH + BAND + 2, 60, WORDS)
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, f"{tick:g}{' mm' if last else ''}")
         painter.end()

@@ -20,9 +20,17 @@ from .legend import Legend
 from .working import Runner
 
 SETTLE_MS = 120  # after the last stroke
+WIDEST_PX = 130  # of a verdict in the table; longer ones take two lines
 REGIONS = ("labels", "shapes", "image")
 DRAWN = ("labels", "shapes")
 KNOWN = {"not known": None, "no": False, "yes": True}
+TIPS = {
+    "target": "What the distance is measured from. Label: 1, or 1+2; empty where there is only one.",
+    "specimen": "All tissue, tumor included; its outline is the edge.",
+    "edge": "Optional: labels 1 cut, 2 natural, 3 section, 4 frame, 5 hole, 6 unknown painted along the outline; "
+    "or shapes with a feature 'class'.",
+    "sectors": "Optional: up, right, down, left or degrees clockwise from up, each with a name.",
+}
 
 
 class MarginsPanel(Panel):
@@ -64,16 +72,16 @@ class MarginsPanel(Panel):
     def _layout(self) -> None:
         rows = (
             ("Image", self.image, "Its pixels and its calibration are those of the measurement."),
-            ("Tumor or signal", beside(self.target, self.target_labels, self.role), "What the distance is measured from. Label: 1, or 1+2; empty where there is only one."),
-            ("Specimen", beside(self.specimen, self.specimen_labels), "All tissue, tumor included; its outline is the edge."),
-            ("Edge classes", self.edge, "Optional: labels 1 cut, 2 natural, 3 section, 4 frame, 5 hole, 6 unknown, painted along the outline; or shapes with a class."),
+            ("Tumor or signal", beside(self.target, self.target_labels, self.role), TIPS["target"]),
+            ("Specimen", beside(self.specimen, self.specimen_labels), TIPS["specimen"]),
+            ("Edge classes", self.edge, TIPS["edge"]),
             ("Margin names", self.names, "Optional: a label or shape for each named margin."),
-            ("Directions", self.sectors, "Optional: up, right, down, left or degrees clockwise, each with a name."),
+            ("Directions", self.sectors, TIPS["sectors"]),
             ("Barrier", self.barrier, "Optional: fascia, capsule … as lines or labels."),
             ("Specimen state", self.state, "Policies are made for some states only."),
             ("Policies", self.policies, "Published rules that turn a margin into a category."),
             ("Radiotherapy", self.radiotherapy, "Adjuvant radiotherapy, which some policies ask for."),
-        )  # fmt: skip
+        )
         self.scale = Message()
         self.headline = Message()
         self.headline.setStyleSheet("font-size: 18px;")
@@ -210,6 +218,9 @@ class MarginsPanel(Panel):
                 item.setToolTip(tip)
                 self.table.setItem(row, column, item)
         self.table.resizeColumnsToContents()
+        for column in range(4, len(heads)):
+            self.table.setColumnWidth(column, min(self.table.columnWidth(column), WIDEST_PX))
+        self.table.resizeRowsToContents()
         height = self.table.horizontalHeader().height() + sum(
             self.table.rowHeight(row) for row in range(self.table.rowCount())
         )

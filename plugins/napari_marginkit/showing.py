@@ -122,9 +122,10 @@ def _pairs(viewer: Any, request: Request, case: Measured) -> None:
     lines = np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], axis=1)
     ink = 0.0 if request.bright else 1.0
     _redraw(viewer, request, PAIRS, lines, np.tile([ink, ink, ink, 1.0], (len(lines), 1)), _width(request) / 2)
-    words = [word for margin in kept for word in (label(margin), "")]
-    white = np.tile([1.0, 1.0, 1.0, 1.0], (2 * len(kept), 1))
-    _repoint(viewer, request, ENDS, ends.reshape(-1, ends.shape[-1]), white, words, 1.5 * _width(request))
+    words = [word for margin in kept for word in ("", label(margin), "")]
+    white = np.tile([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]], (len(kept), 1))
+    points = np.stack([ends[:, 0], ends.mean(1), ends[:, 1]], axis=1).reshape(-1, ends.shape[-1])
+    _repoint(viewer, request, ENDS, points, white, words, 1.5 * _width(request))
 
 
 def _one(margin: Margin, other: Margin) -> bool:
@@ -164,19 +165,24 @@ def _repoint(
     text = {
         "string": "{label}",
         "size": 12,
-        "color": "white",
-        "anchor": "lower_left",
-        "translation": [0] * points.shape[-1],
+        "color": "black" if request.bright else "white",
+        "anchor": "center",
+        "translation": [-14 if axis == points.shape[-1] - 2 else 0 for axis in range(points.shape[-1])],
     }
     drawn = Points(
         points,
         features={"label": words},
         text=text if any(words) else None,
         face_color=colours if len(points) else "white",
-        border_color="black",
+        border_color=_borders(words) if any(words) else "black",
         border_width=0.1 if any(words) else 0,
         size=size,
         **_keywords(request, part),
     )
     drawn.editable = False
     viewer.add_layer(drawn)
+
+
+def _borders(words: list[str]) -> Floats:
+    """Black rings around the ends; none around the middle, which only carries the words."""
+    return np.array([[0.0, 0.0, 0.0, 0.0 if word else 1.0] for word in words])

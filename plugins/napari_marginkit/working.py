@@ -14,7 +14,7 @@ from .asking import Request, answer
 
 
 class Runner:
-    """Answers requests off the main thread; calls back on it, in the order asked, never for a request that was dropped."""
+    """Answers requests off the main thread and calls back on it; never for a request that was dropped."""
 
     def __init__(self, done: Callable[[Request, Measured | Failed], None], idle: Callable[[bool], None]) -> None:
         self._done, self._idle = done, idle
