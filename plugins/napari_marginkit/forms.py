@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy import QtCore
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
@@ -29,6 +30,7 @@ from marginkit.errors import MarginError
 from . import placing, roles
 from .showing import ROLE
 
+Signal: Any = vars(QtCore)["Signal"]  # a name that qtpy gives to that of the binding
 NONE = "—"
 TINT = {"error": "#d55e00", "good": "#009e73", "": "palette(text)"}
 

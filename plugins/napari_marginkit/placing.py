@@ -53,7 +53,7 @@ class Place:
         return _clean(matrix), _clean(offset)
 
 
-def _clean(values: Floats) -> Floats:
+def _clean(values: Any) -> Floats:
     """Without the noise of a matrix inverse: whole and half numbers are exact."""
     halves: Floats = np.round(values * 2) / 2
     return np.where(np.isclose(values, halves, rtol=0, atol=1e-9), halves, values)

@@ -37,7 +37,7 @@ def area(rings: list[Floats], name: str) -> tuple[Any, tuple[str, ...]]:
     for ring in rings:
         if len(ring) < 3:
             raise OutlineError("E-GEO-01", "an outline has fewer than three corners", cause=f"in layer {name}")
-        shape = shapely.Polygon(ring)
+        shape: Any = shapely.Polygon(ring)
         if not shape.is_valid:
             whole = shapely.make_valid(shape, method="structure", keep_collapsed=False)
             if abs(whole.area - shape.area) > 0.01 * max(whole.area, 1e-12):

@@ -34,7 +34,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
             keywords |= {f"PhysicalSize{axis}": size * 1000, f"PhysicalSize{axis}Unit": "µm"}
     with files.write_atomic(path) as stream:
         tifffile.imwrite(
-            stream,  # type: ignore[arg-type]
+            stream,
             _narrow(pixels),
             ome=True,
             photometric="minisblack",
