@@ -6,6 +6,7 @@ centre, (y, x).
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -32,16 +33,11 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     if spacing_mm is not None:
         for axis, size in zip(keywords["axes"], spacing_mm):
             keywords |= {f"PhysicalSize{axis}": size * 1000, f"PhysicalSize{axis}Unit": "µm"}
+    memory = io.BytesIO()  # tifffile wants a stream with a name, or this
+    options: dict[str, Any] = {"photometric": "minisblack", "compression": "zlib", "software": LABELS}
+    tifffile.imwrite(memory, _narrow(pixels), ome=True, metadata=keywords, **options)
     with files.write_atomic(path) as stream:
-        tifffile.imwrite(
-            stream,
-            _narrow(pixels),
-            ome=True,
-            photometric="minisblack",
-            compression="zlib",
-            software=LABELS,
-            metadata=keywords,
-        )
+        stream.write(memory.getbuffer())
     return [path]
 
 
