@@ -15,9 +15,10 @@ from marginkit.wording import interval, shown
 
 from . import pictures, roles, showing
 from .asking import Form, Request, freeze
+from .drawing import ramp
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
-from .working import Runner
+from .working import Answer, Runner
 
 SETTLE_MS = 120  # after the last stroke
 WIDEST_PX = 130  # of a verdict in the table; longer ones take two lines
@@ -169,16 +170,16 @@ class MarginsPanel(Panel):
         self._asked = request
         self._runner.ask(request)
 
-    def _answered(self, request: Request, outcome: Measured | Failed) -> None:
+    def _answered(self, request: Request, answer: Answer) -> None:
         if self.closed or request is not self._asked:
             return
-        if isinstance(outcome, Failed):
-            self._clear(outcome.error)
+        if isinstance(answer, Failed):
+            self._clear(answer.error)
             return
-        self.request, self.outcome = request, outcome
+        self.request, (self.outcome, drawing) = request, answer
         self.message.say("")
-        self._fill(outcome)
-        showing.show(self.viewer, request, outcome)
+        self._fill(self.outcome, drawing.far_mm)
+        showing.show(self.viewer, request, drawing)
 
     def _idle(self, idle: bool) -> None:
         if self.closed:
@@ -203,7 +204,7 @@ class MarginsPanel(Panel):
     def _stale(self, why: str) -> None:
         self.message.say(f"The numbers are of an earlier state: {why}." if self.outcome else why.capitalize(), "error")
 
-    def _fill(self, case: Measured) -> None:
+    def _fill(self, case: Measured, far_mm: float) -> None:
         everything = case.result.all
         self.headline.say(f"{case.result.region} to cut edge: {shown(everything)}")
         self.headline.setStyleSheet("font-size: 18px;")
@@ -226,7 +227,7 @@ class MarginsPanel(Panel):
         )
         self.table.setFixedHeight(min(height + 20, 320))
         self.table.show()
-        self.legend.show_scale(showing.far_mm(case), showing.ramp(showing.far_mm(case)), case)
+        self.legend.show_scale(far_mm, ramp(far_mm), case)
         self.reason.say("\n".join(f"{v.policy}: {v.reason}" for v in case.verdicts if v.margin == "all"))
         self.warnings.say("\n".join(case.warnings))
 

@@ -6,17 +6,33 @@ The surprising thing: a thread cannot be stopped. What is cancelled is the answe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+from marginkit.errors import MeasureError
 from marginkit.records import Failed, Measured
 
 from .asking import Request, answer
+from .drawing import Drawing, draw
+
+Answer: TypeAlias = tuple[Measured, Drawing] | Failed
+
+
+def work(request: Request) -> Answer:
+    """The outcome of a request with its drawing, or why there is none; never raises."""
+    outcome = answer(request)
+    if isinstance(outcome, Failed):
+        return outcome
+    try:
+        return outcome, draw(request, outcome)
+    except Exception as error:  # a number whose edge cannot be drawn is not shown either
+        cause = f"{type(error).__name__}: {error}"
+        return Failed(request.case, MeasureError("E-MSR-05", "the result cannot be drawn", cause=cause))
 
 
 class Runner:
     """Answers requests off the main thread and calls back on it; never for a request that was dropped."""
 
-    def __init__(self, done: Callable[[Request, Measured | Failed], None], idle: Callable[[bool], None]) -> None:
+    def __init__(self, done: Callable[[Request, Answer], None], idle: Callable[[bool], None]) -> None:
         self._done, self._idle = done, idle
         self._running: Any = None
         self._request: Request | None = None
@@ -43,13 +59,13 @@ class Runner:
         from napari.qt.threading import create_worker
 
         self._request, self._wanted = request, True
-        worker: Any = create_worker(answer, request, _start_thread=False)
+        worker: Any = create_worker(work, request, _start_thread=False)
         worker.returned.connect(self._returned)
         self._running = worker
         self._idle(False)
         worker.start()
 
-    def _returned(self, outcome: Measured | Failed) -> None:
+    def _returned(self, outcome: Answer) -> None:
         request, wanted = self._request, self._wanted
         self._running = self._request = None
         waiting, self._waiting = self._waiting, None

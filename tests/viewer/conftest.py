@@ -4,7 +4,7 @@ import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -33,6 +33,6 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Any]) -> Iterator[Any]:
+def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
     """An empty viewer with a window."""
-    yield make_napari_viewer()
+    return make_napari_viewer()

@@ -182,7 +182,7 @@ def test_H05_a_layer_deleted_and_another_painted_during_a_run(viewer: Any, qtbot
 def test_H05_run_pressed_twice_gives_the_later_state_whole(viewer: Any, qtbot: Any) -> None:
     panel = opened(viewer)
     seen: list[Any] = []
-    panel._runner._done = lambda request, outcome: (seen.append((request, outcome)), panel._answered(request, outcome))
+    panel._runner._done = lambda request, got: (seen.append((request, got[0])), panel._answered(request, got))
     panel.measure()
     viewer.layers["tumor"].paint((495, 400), 1)
     panel.measure()

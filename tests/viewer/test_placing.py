@@ -143,7 +143,7 @@ def test_a_frozen_request_is_not_painted_on() -> None:
 def test_several_labels_have_to_be_named() -> None:
     image, tumor, specimen = trio(scale=(0.5, 0.5), units=("mm", "mm"))
     both = Labels(specimen.data + tumor.data, scale=(0.5, 0.5), units=("mm", "mm"), name="both")
-    with pytest.raises(MarginError, match="E-PIX-05.*1, 2"):
+    with pytest.raises(MarginError, match=r"E-PIX-05.*1, 2"):
         freeze(Form(image, both, specimen))
     outcome = answer(freeze(Form(image, both, both, target_labels="2", specimen_labels="1+2")))
     assert isinstance(outcome, Measured)
@@ -153,5 +153,5 @@ def test_several_labels_have_to_be_named() -> None:
 def test_a_micrometre_that_another_reader_invented_is_a_claim_with_a_doubt() -> None:
     case = measured(*trio(scale=(1, 1), units=("um", "um")))
     assert "implausible_pixel_size" in case.picture.flags
-    with pytest.raises(MarginError, match="E-CAL-03.*96 dpi"):
+    with pytest.raises(MarginError, match=r"E-CAL-03.*96 dpi"):
         freeze(Form(*trio(scale=(25400 / 96,) * 2, units=("um", "um"))))
