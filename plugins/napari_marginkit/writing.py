@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import json
 from typing import Any
+from xml.sax.saxutils import quoteattr
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marginkit import files, units
 from marginkit.errors import AxesError, GridError, OutlineError, PixelError
@@ -28,17 +30,37 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     pixels = np.asarray(data[0] if meta.get("multiscale") else data)
     if pixels.ndim not in (2, 3):
         raise AxesError("E-AXE-01", "labels with two or three axes are written", cause=f"{pixels.ndim} axes")
-    spacing_mm = _spacing_mm(meta, pixels.ndim)
-    keywords: dict[str, Any] = {"axes": "ZYX"[-pixels.ndim :]}
-    if spacing_mm is not None:
-        for axis, size in zip(keywords["axes"], spacing_mm):
-            keywords |= {f"PhysicalSize{axis}": size * 1000, f"PhysicalSize{axis}Unit": "µm"}
+    pixels = _narrow(pixels)
+    xml = _xml(pixels, _spacing_mm(meta, pixels.ndim), str(meta.get("name") or "labels"))
     memory = io.BytesIO()  # tifffile wants a stream with a name, or this
-    options: dict[str, Any] = {"photometric": "minisblack", "compression": "zlib", "software": LABELS}
-    tifffile.imwrite(memory, _narrow(pixels), ome=True, metadata=keywords, **options)
+    with tifffile.TiffWriter(memory, bigtiff=pixels.nbytes > 2**31, byteorder="<", ome=False) as tif:
+        tif.write(
+            pixels,
+            photometric="minisblack",
+            compression="zlib",
+            rowsperstrip=256,
+            description=xml,
+            metadata=None,
+            software=LABELS,
+        )
     with files.write_atomic(path) as stream:
         stream.write(memory.getbuffer())
     return [path]
+
+
+def _xml(pixels: NDArray[Any], spacing_mm: tuple[float, ...] | None, name: str) -> bytes:
+    """OME-XML of labels: nothing but sizes and pixel size. (tifffile's own speaks of light paths, as microscopes do.)"""
+    axes = "ZYX"[-pixels.ndim :]
+    sizes = dict(zip(axes, pixels.shape))
+    words: dict[str, Any] = {"ID": "Pixels:0", "DimensionOrder": "XYZCT", "Type": pixels.dtype.name}
+    words |= {f"Size{axis}": sizes.get(axis, 1) for axis in "XYZCT"}
+    for axis, size in zip(axes, spacing_mm or ()):
+        words |= {f"PhysicalSize{axis}": f"{size * 1000:.12g}", f"PhysicalSize{axis}Unit": "µm"}
+    inner = f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData IFD="0" PlaneCount="{sizes.get("Z", 1)}"/>'
+    told = " ".join(f"{key}={quoteattr(str(value))}" for key, value in words.items())
+    image = f'<Image ID="Image:0" Name={quoteattr(name)}><Pixels {told}>{inner}</Pixels></Image>'
+    ome = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{image}</OME>'
+    return f'<?xml version="1.0" encoding="UTF-8"?>{ome}'.encode()
 
 
 def _narrow(pixels: Any) -> Any:
