@@ -147,12 +147,13 @@ def _missing(claims: Sequence[Claim], ndim: int) -> CalibrationError:
 
 
 def _notes(claims: Sequence[Claim], kind: str, ndim: int) -> tuple[str, ...]:
-    """One sentence for each claim that is not believed."""
+    """One sentence for each claim that is not believed; fields that claim nothing are only listed with the claims."""
     notes = []
     for claim in claims:
-        if problem := problem_of(claim, ndim):
+        problem = problem_of(claim, ndim)
+        if problem and not problem.startswith("E-CAL-01"):
             notes.append(f"{claim.source} not used: {problem}")
-        elif doubt := doubt_of(claim, kind):
+        elif not problem and (doubt := doubt_of(claim, kind)):
             notes.append(doubt.text)
     return tuple(notes)
 

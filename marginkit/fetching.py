@@ -6,19 +6,21 @@ used, nor forget one that was.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from marginkit import files, grids, opening, outlined, shelf, sources
-from marginkit.errors import AxesError, GridError, PixelError, plain
+from marginkit.errors import AxesError, GridError, MarginError, PixelError, ShelfError, plain
 from marginkit.readers import structures
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
 
 OUTLINES = (".geojson", ".json", ".xml")
 MAY_BE_EMPTY = ("tumor", "signal")
+MEASURED = (*MAY_BE_EMPTY, "specimen")
 
 
 @dataclass
@@ -45,18 +47,34 @@ class Fetcher:
         source = sources.parse(text, shelf.load("segmenters"))
         if isinstance(source, SegmenterSource):
             found = self._segmented(source)
-        elif source.path.lower().endswith(OUTLINES):
+        elif _is_outline(source.path):
             found = self._outlined(source, role, lines)
         elif structures.is_structure_set(source.path):
             found = structures.region(source.path, self.image, source.select or None)
             self._note(role, source, files.sha256(source.path))
         else:
             found = self._masked(source, role)
+        if role not in MEASURED and found.kind == "probability":
+            found = replace(found, data=np.asarray(found.data) >= 0.5)  # what is only asked for where it lies
         return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
 
     def _segmented(self, source: SegmenterSource) -> Region:
+        """What a segmenter finds; ShelfError E-SHELF-06 where somebody else's fails or gives what is no such region."""
         segmenter = shelf.get("segmenters", source.segmenter)
-        found: Region = segmenter.segment(self.picture, sources.typed_options(segmenter, source.options))
+        options = sources.typed_options(segmenter, source.options)
+        try:
+            found: Region = segmenter.segment(self.picture, options)
+        except MarginError:
+            raise
+        except Exception as error:
+            if segmenter.__name__.startswith("marginkit."):
+                raise
+            raise _failed(source, f"{type(error).__name__}: {error}") from error
+        if not isinstance(found, Region):
+            raise _failed(source, f"it gave no Region but {type(found).__name__}")
+        shape, whole = getattr(found.data, "shape", None), self.picture.spatial_shape
+        if shape not in (None, whole) and found.spacing_mm is None:
+            raise _failed(source, f"its region has shape {shape}, the image {whole}")
         return found
 
     def _outlined(self, source: FileSource, role: str, lines: bool) -> Region:
@@ -91,6 +109,17 @@ class Fetcher:
 
     def _note(self, role: str, source: FileSource, digest: str) -> None:
         self.inputs.append({"role": role, "name": plain(Path(source.path).resolve().name), "sha256": digest})
+
+
+def _failed(source: SegmenterSource, cause: str) -> ShelfError:
+    return ShelfError("E-SHELF-06", f"segmenter {source.segmenter!r} failed", cause=cause, remedy="Ask its author.")
+
+
+def _is_outline(path: str) -> bool:
+    """Whether a file holds outlines: by its suffix, or where that says nothing by its first sign."""
+    if path.lower().endswith(OUTLINES):
+        return True
+    return os.path.isfile(path) and files.head(path, 64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"<", b"[")
 
 
 def at_plane(region: Region, plane: int, picture: Picture) -> Region:

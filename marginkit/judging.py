@@ -220,7 +220,8 @@ class _Case:
     def _rule(self, label: str, context: Context) -> str:
         """The rule of a label, with the context that it holds in."""
         levels = (level for level in self.policy.levels if level.label == label and level.applies(dict(context)))
-        words = "".join(f" {SAID[name][0 if value else 1]}" for name, value in context)
+        spoken = [(name, value) for name, value in context if self.policy.assume.get(name) != value]
+        words = "".join(f" {SAID[name][0 if value else 1]}" for name, value in spoken)
         return f"{next(levels).rule} mm{words}"
 
     def _planes(self) -> str:

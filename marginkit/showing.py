@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from marginkit import flags
 from marginkit.errors import plain
-from marginkit.wording import interval, shown
+from marginkit.wording import interval, judged, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -152,8 +152,7 @@ def below(case: Measured) -> list[str]:
 
 
 def _verdict(verdict: Any) -> str:
-    category = f"{verdict.category} ({verdict.state.replace('_', ' ')})" if verdict.category else verdict.state
-    return f"{category.replace('_', ' ')}. {verdict.reason[:1].upper()}{verdict.reason[1:]}"
+    return f"{judged(verdict)}. {verdict.reason[:1].upper()}{verdict.reason[1:]}"
 
 
 def _profile(case: Measured) -> Iterator[str]:

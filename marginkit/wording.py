@@ -6,7 +6,7 @@ rounding moves a value onto a whole millimetre, the unrounded value stands besid
 
 from __future__ import annotations
 
-from marginkit.records import Margin
+from marginkit.records import Margin, Verdict
 
 SIGN = {"exact": "", "touching": "", "at_most": "≤ ", "at_least": "≥ "}
 RESEARCH = "Research use only"
@@ -53,3 +53,13 @@ def interval(margin: Margin) -> str:
     low, high = margin.interval_mm
     digits = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
     return "" if digits is None else f"{low:.{digits}f}–{high:.{digits}f} mm"
+
+
+def judged(verdict: Verdict) -> str:
+    """A verdict in words: ``R0 (certain)``, ``adequate or inadequate (not assessable)``, ``not assessable``.
+
+    >>> judged(Verdict("uicc-r", "", "not_assessable", "no cut edge in view."))
+    'not assessable'
+    """
+    state = verdict.state.replace("_", " ")
+    return f"{verdict.category} ({state})" if verdict.category else state

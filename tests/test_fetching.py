@@ -158,6 +158,13 @@ def test_outlines_give_the_margin_of_their_pixels(files: Path) -> None:
     assert "Tumor, Tissue" in str(error)
 
 
+def test_outlines_are_known_by_their_first_sign_too(files: Path) -> None:
+    drawn = geojson(files / "drawn.txt", TUMOR, TISSUE)
+    drawn.write_bytes(b"\xef\xbb\xbf\n" + drawn.read_bytes())
+    case = measured(files / "square.ome.tif", f"{drawn}#Tumor", f"{drawn}#Tissue")
+    assert case.result.value_mm == pytest.approx(2.0)
+
+
 def test_named_edges_from_outlines(files: Path) -> None:
     deep = feature("Deep", "Polygon", [rectangle(0, 20, 40, 30)])
     drawn = geojson(files / "drawn.geojson", TUMOR, TISSUE, deep)
@@ -200,8 +207,68 @@ def test_outlines_of_one_slice_of_a_stack(files: Path) -> None:
     assert any("they are used for slice 3" in warning for warning in used.warnings)
 
 
+BOX = """
+from dataclasses import dataclass
+import numpy as np
+from marginkit.records import Region
+NAME, GIVES = "box", ("tissue",)
+@dataclass(frozen=True)
+class Options:
+    top: int = 5
+    bottom: int = 25
+    how: str = "well"
+def segment(picture, options):
+    if options.how == "ill":
+        raise KeyError("nothing here")
+    mask = np.zeros(picture.spatial_shape if options.how == "well" else (3, 3), bool)
+    mask[options.top : options.bottom, 5:35] = True
+    return mask if options.how == "array" else Region(mask, maker="box")
+"""
+
+
+def test_a_segmenter_of_somebody_else_is_one_new_file(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (files / "shelf" / "segmenters").mkdir(parents=True)
+    (files / "shelf" / "segmenters" / "box.py").write_text(BOX)
+    monkeypatch.setenv("MARGINKIT_SHELF", str(files / "shelf"))
+    image, tumor = files / "square.ome.tif", files / "tumor.png"
+    assert measured(image, tumor, "box").result.value_mm == pytest.approx(2.0)
+    assert measured(image, tumor, "box:top=7").result.value_mm == pytest.approx(1.0)
+    assert "there are top, bottom, how" in str(failed(image, tumor, "box:left=1"))
+    for how, says in (("ill", "KeyError"), ("array", "no Region but ndarray"), ("small", "shape (3, 3)")):
+        error = failed(image, tumor, f"box:how={how}")
+        assert error.code == "E-SHELF-06"
+        assert says in str(error)
+
+
 def test_G06_a_folder_or_an_unknown_file_is_one_error(files: Path) -> None:
     (files / "folder").mkdir()
     (files / "x.geojson").write_text("{")
     for name in ("folder", "x.geojson", "no.json", "no.tif"):
         assert failed(files / "square.ome.tif", files / name, files / "specimen.png").code.startswith("E-FILE")
+
+
+def test_contours_of_radiotherapy_need_their_series(shared_data: Path) -> None:
+    pytest.importorskip("pydicom")
+    nifti = shared_data / "sarcoma-ct-mr" / "STS_008_MR_T1_image.nii.gz"
+    error = failed(nifti, shared_data / "sarcoma-dicom-rtstruct" / "RS.dcm", "threshold")
+    assert error.code == "E-GRID-01"
+    assert "GTV_Mass_MR_T1" in str(error)
+
+
+def test_a_tumor_in_a_real_ct(shared_data: Path) -> None:
+    """The margin is what a k-d tree of voxel centres says, to a voxel; volumes are those of the data set."""
+    from scipy.spatial import cKDTree
+
+    folder = shared_data / "sarcoma-ct-mr"
+    for case, millilitres in (("002", 53.3), ("008", 27.6)):
+        image, mask = (folder / f"STS_{case}_CT_{what}.nii.gz" for what in ("image", "mask"))
+        found = measured(image, mask, "threshold:above=-300,largest=yes,fill=yes", confirm=False)
+        assert found.result.size is not None
+        assert found.result.size.volume_mm3 == pytest.approx(1000 * millilitres, rel=0.03)
+        tumor, body = (np.asarray(found.regions[role].data) for role in ("tumor", "specimen"))
+        spacing = np.array(found.result.spacing_mm)
+        inside = np.argwhere(tumor & body)
+        outside = np.argwhere(~body[1:-1, 1:-1, 1:-1]) + 1
+        apart, _ = cKDTree(outside * spacing).query(inside * spacing)
+        assert found.result.value_mm is not None
+        assert 0 <= apart.min() - found.result.value_mm <= np.linalg.norm(spacing)

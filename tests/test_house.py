@@ -30,6 +30,7 @@ FLOORS = {
             "provenance",
             "pipeline",
             "samples",
+            "cohort",
         ],
         4,
     ),

@@ -149,7 +149,10 @@ def test_barrier_counts_as_width() -> None:
 
 
 def test_r2_is_the_users_word() -> None:
-    assert judge(margins(3.0), "uicc-r", macroscopic_residual=True).category == "R2"
+    left = judge(margins(3.0), "uicc-r", macroscopic_residual=True)
+    assert left.category == "R2"
+    assert "with macroscopic residual tumor" in left.reason
+    assert "macroscopic" not in judge(margins(3.0), "uicc-r").reason  # assumed, not said
 
 
 def test_planes_are_said() -> None:

@@ -371,3 +371,19 @@ def test_results_travel_between_processes() -> None:
     again = pickle.loads(pickle.dumps(got))
     assert again.margins == got.margins
     assert again.profile.by_class == got.profile.by_class
+
+
+@pytest.mark.parametrize("strip_bytes", [1, 40, 1000])
+def test_D19_strips_of_any_height_give_the_same_result(strip_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from marginkit.geometry import bits
+
+    rng = np.random.default_rng(7)
+    specimen = ndimage.gaussian_filter(rng.random((90, 140)), 4) > 0.49
+    tumor = specimen & (ndimage.gaussian_filter(rng.random((90, 140)), 3) > 0.53)
+    whole = mk.measure(tumor, specimen, (0.1, 0.2))
+    monkeypatch.setattr(bits, "STRIP_BYTES", strip_bytes)
+    strips = mk.measure(tumor, specimen, (0.1, 0.2))
+    assert strips.margins == whole.margins
+    assert strips.foci == whole.foci
+    for name in ("distance_mm", "size", "edge_px", "tumor_px"):
+        np.testing.assert_array_equal(getattr(strips.profile, name), getattr(whole.profile, name))

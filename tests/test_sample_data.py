@@ -43,9 +43,11 @@ def test_script_makes_every_file_again(made: Path) -> None:
     for name in sorted(kept):
         if (made / name).read_bytes() == (FOLDER / name).read_bytes():
             continue
-        assert name in PICTURES, f"{name} differs"  # another mathematics library may round a grey value otherwise
+        assert name.endswith(".tif"), (
+            f"{name} differs"
+        )  # another release of tifffile may lay the same pixels out otherwise
         a, b = (tifffile.imread(folder / name).astype(int) for folder in (made, FOLDER))
-        assert np.abs(a - b).max() <= PICTURES[name]
+        assert np.abs(a - b).max() <= PICTURES.get(name, 0)  # another mathematics library may round a grey value so
         assert (a != b).mean() < 1e-3
 
 

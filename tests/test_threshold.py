@@ -222,7 +222,9 @@ def test_a_coarser_level_keeps_its_own_grid() -> None:
         segment(bare, Options(above=0, level=1))
 
 
-@pytest.mark.parametrize("wrong", [{"min_size_px": -1}, {"level": -1}, {"smooth_px": -1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"min_size_px": -1}, {"level": -1}, {"smooth_px": -1.0}, {"smooth_px": np.nan}, {"smooth_px": 1e9}]
+)
 def test_options_that_cannot_be(wrong: Any) -> None:
     with pytest.raises(UsageError, match="E-USE-03"):
         Options(**wrong)

@@ -9,6 +9,7 @@ border plane, half a voxel beyond the last centres, as the cap of what is cut th
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,9 @@ def isosurface(field: Any, level: float = HALF) -> Surface:
         return Surface(np.zeros((0, 3, 3)), np.zeros((0, 3), np.int64), np.zeros((0, 3), np.int64))
     sign = np.where(samples > level, 1.0, -1.0)
     woven = level + sign * np.maximum(np.abs(samples - level), APART)
-    vertices, triangles, *_ = marching_cubes(woven, level)  # type: ignore[no-untyped-call]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # scikit-image 0.26 sets shapes in a way NumPy 2.5 disowns
+        vertices, triangles, *_ = marching_cubes(woven, level)  # type: ignore[no-untyped-call]
     position, inside, outside = _placed(vertices.astype(np.float64), samples, level)
     index = _on_image(position - 2, np.shape(field))
     surface = Surface(index[triangles], *_sides(triangles, inside - 2, outside - 2, np.shape(field)))

@@ -6,17 +6,17 @@ tells them apart.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from marginkit.errors import MarginError
+from marginkit import files
+from marginkit.errors import GridError, MarginError, plain
 from marginkit.records import Region
-
-SUFFIXES = (".dcm", ".dicom")
 
 
 def is_structure_set(path: str) -> bool:
     """Whether a file is an RTSTRUCT; False for whatever cannot be read as DICOM."""
-    if not path.lower().endswith(SUFFIXES) or not Path(path).is_file():
+    if not os.path.isfile(path) or files.head(path)[128:132] != b"DICM":
         return False
     from ._dicomfile import tags
 
@@ -27,8 +27,15 @@ def is_structure_set(path: str) -> bool:
 
 
 def region(path: str, series: str, roi: str | None) -> Region:
-    """The region of that name on the grid of the series, with the flag ``rasterised_contours``."""
-    from ._rtstruct import rtstruct_mask
+    """The region of that name on the grid of the series, with the flag ``rasterised_contours``.
 
+    GridError E-GRID-01 where the image is no folder of a series.
+    """
+    from ._rtstruct import rtstruct_mask, rtstruct_names
+
+    if not os.path.isdir(series):
+        cause = f"it holds {', '.join(map(plain, rtstruct_names(path)))}"
+        remedy = "Give the folder of the DICOM series that they were drawn on as the image."
+        raise GridError("E-GRID-01", "contours need their series", cause=cause, remedy=remedy, file=path)
     told = f"{Path(path).name}#{roi}" if roi else Path(path).name
     return Region(rtstruct_mask(path, series, roi), maker=told, flags=("rasterised_contours",))

@@ -120,7 +120,7 @@ def _verdicts(bar: Sidebar, case: Measured) -> None:
     if judged:
         bar.gap()
     for verdict in judged[:6]:
-        bar.text(f"{verdict.policy}: {verdict.category}", 19, most=2)
+        bar.text(f"{verdict.policy}: {verdict.category or 'not assessable'}", 19, most=2)
 
 
 def _scale(bar: Sidebar, case: Measured, far_mm: float) -> None:

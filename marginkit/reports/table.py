@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from marginkit.errors import MarginError, plain
 from marginkit.records import Margin, Margins, Measured
-from marginkit.wording import interval, shown
+from marginkit.wording import interval, judged, shown
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +58,7 @@ def _verdicts(case: Measured) -> dict[str, str]:
     """Margin name to its verdicts in one text."""
     said: dict[str, list[str]] = {}
     for verdict in case.verdicts:
-        said.setdefault(verdict.margin, []).append(f"{verdict.policy}: {verdict.category} ({verdict.state})")
+        said.setdefault(verdict.margin, []).append(f"{verdict.policy}: {judged(verdict)}")
     return {margin: "; ".join(texts) for margin, texts in said.items()}
 
 

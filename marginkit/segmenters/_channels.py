@@ -21,7 +21,7 @@ COMPUTED = ("saturation", "grey")
 def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], str]:
     """(pixels, the channel's name) of one channel.
 
-    pixels : (y, x) or (z, y, x), native byte order; the stored type, or float64 where computed.
+    pixels : (y, x) or (z, y, x), native byte order; the stored type, or a float where it is a mean.
     name : of colours ``saturation`` (largest minus smallest of red, green and blue, in counts), ``grey`` (their mean),
         ``red``, ``green``, ``blue``; of channels their name or number from 0; empty: the only one, or saturation.
 
@@ -62,7 +62,8 @@ def _colour(picture: Picture, pixels: NDArray[Any], name: str) -> tuple[NDArray[
     if wanted not in COMPUTED or samples < 3:
         return _chosen(picture, pixels, "" if wanted in COMPUTED else name, samples)
     colours = pixels[:3]
-    return (colours.mean(axis=0) if wanted == "grey" else np.ptp(colours, axis=0)), wanted
+    narrow = np.float32 if pixels.dtype.itemsize <= 2 else np.float64  # holds the mean of three such numbers
+    return (colours.mean(axis=0, dtype=narrow) if wanted == "grey" else np.ptp(colours, axis=0)), wanted
 
 
 def _stored(picture: Picture, pixels: NDArray[Any], name: str) -> tuple[NDArray[Any], str]:

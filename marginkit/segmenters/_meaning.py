@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from marginkit.errors import PixelError
 
 SHOWN_VALUES = 20
+COUNTED_AT_ONCE = 1 << 20  # pixels: counting wants eight bytes for each
 WAYS = "Choose labels (#label=1+2), or a threshold (#threshold=128), or save the mask with two values."
 
 
@@ -83,8 +84,11 @@ def _two_valued(array: NDArray[Any]) -> NDArray[np.bool_]:
 def _values(array: NDArray[Any]) -> NDArray[Any]:
     """The different values, sorted."""
     if array.dtype in (np.uint8, np.uint16):
-        seen = np.zeros(np.iinfo(array.dtype).max + 1, bool)
-        seen[array.ravel()] = True
+        number = np.iinfo(array.dtype).max + 1
+        seen = np.zeros(number, bool)
+        flat = array.ravel()
+        for first in range(0, flat.size, COUNTED_AT_ONCE):
+            seen |= np.bincount(flat[first : first + COUNTED_AT_ONCE], minlength=number) > 0
         return np.flatnonzero(seen)
     return np.unique(array)
 

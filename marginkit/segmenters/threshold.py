@@ -19,6 +19,7 @@ from marginkit.segmenters._channels import channel
 
 NAME = "threshold"
 GIVES = ("tissue", "tumor", "signal")
+WIDEST_PX = 500
 Found: TypeAlias = Literal["otsu", "li", "triangle"]
 
 
@@ -50,8 +51,9 @@ class Options:
     def __post_init__(self) -> None:
         if self.above is None and self.below is None:
             object.__setattr__(self, "above", "otsu")
-        if self.smooth_px < 0 or self.min_size_px < 0 or self.level < 0:
-            raise UsageError("E-USE-03", "threshold: smooth_px, min_size_px and level are not negative")
+        if not 0 <= self.smooth_px <= WIDEST_PX or self.min_size_px < 0 or self.level < 0:
+            cause = f"smooth_px is 0 to {WIDEST_PX}, min_size_px and level are not negative"
+            raise UsageError("E-USE-03", "threshold: options not understood", cause=cause)
 
 
 def segment(picture: Picture, options: Options) -> Region:
@@ -75,7 +77,7 @@ def segment(picture: Picture, options: Options) -> Region:
     for word, wanted in (("above", options.above), ("below", options.below)):
         if wanted is None:
             continue
-        value = _value(picture, pixels[known], wanted)
+        value = _value(picture, pixels if known.all() else pixels[known], wanted)
         with np.errstate(invalid="ignore"):
             mask = mask & (pixels > value if word == "above" else pixels <= value)
         said.append(f"{word} {value:.6g} ({wanted if isinstance(wanted, str) else 'given'})")

@@ -1,0 +1,74 @@
+"""A cohort is wrong all at once, with line numbers, before anything is opened."""
+
+from pathlib import Path
+
+import pytest
+
+from marginkit import cohort
+from marginkit.pipeline import Job
+
+from .casefiles import SPECIMEN, TUMOR, square_file
+
+BLANK = Job(image="", specimen="")
+
+
+def written(folder: Path, *lines: str) -> str:
+    path = folder / "cohort.csv"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return str(path)
+
+
+def problems(path: str, defaults: Job = BLANK) -> list[str]:
+    with pytest.raises(cohort.CohortError) as caught:
+        cohort.read(path, defaults)
+    return [str(one) for one in caught.value.problems]
+
+
+def test_rows_become_jobs_with_paths_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    path = written(
+        tmp_path,
+        "case,image,tumor,specimen,pixel_size,policy,radiotherapy,limits,slice,name",
+        f'one,a.ome.tif,"{TUMOR}","{SPECIMEN}",0.5mm,uicc-r;dcis-2mm,no,"1,2.5",,"deep=a.ome.tif#label=1"',
+    )
+    (job,) = cohort.read(path, BLANK)
+    assert (job.name, job.tumor, job.pixel_size, job.radiotherapy) == ("one", TUMOR, "0.5mm", False)
+    assert (job.policies, job.limits_mm, job.plane) == (("uicc-r", "dcis-2mm"), (1.0, 2.5), None)
+    assert job.image == str(tmp_path / "a.ome.tif")
+    assert job.names == {"deep": f"{tmp_path / 'a.ome.tif'}#label=1"}
+
+
+def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    path = written(
+        tmp_path,
+        "case,image,tumor,signal,specimen,radiotherapy",
+        f'one,a.ome.tif,"{TUMOR}",,"{SPECIMEN}",perhaps',
+        f'One,a.ome.tif,"{TUMOR}","{TUMOR}","{SPECIMEN}",',
+        f'two,missing.tif,"{TUMOR}",,,',
+    )
+    told = problems(path)
+    assert "line 2: radiotherapy 'perhaps' not understood" in told
+    assert "line 3: give either tumor or signal" in told
+    assert "line 3: case 'One' is also in line 2" in told
+    assert "line 4: image 'missing.tif' is not there" in told
+    assert "line 4: no specimen" in told
+
+
+def test_unknown_column(tmp_path: Path) -> None:
+    assert problems(written(tmp_path, "image,tumour", "a.tif,b.tif"))[0].startswith("line 1: unknown column 'tumour'")
+
+
+def test_folder_pairs_masks_by_stem(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        square_file(tmp_path, f"{name}.ome.tif")
+        square_file(tmp_path, f"{name}_mask.ome.tif")
+    defaults = Job(image="", tumor="{folder}/{stem}_mask.ome.tif#label=1", specimen=SPECIMEN)
+    jobs = cohort.read(str(tmp_path / "?.ome.tif"), defaults)
+    assert [job.name for job in jobs] == ["a", "b"]
+    assert jobs[1].tumor == f"{tmp_path}/b_mask.ome.tif#label=1"
+    assert [job.name for job in cohort.read(str(tmp_path), defaults)] == ["a", "b"]
+
+
+def test_nothing_in_it(tmp_path: Path) -> None:
+    assert problems(str(tmp_path / "*.svs")) == ["no case in it"]
