@@ -49,7 +49,7 @@ def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 
 def _xml(pixels: NDArray[Any], spacing_mm: tuple[float, ...] | None, name: str) -> bytes:
-    """OME-XML of labels: nothing but sizes and pixel size. (tifffile's own speaks of light paths, as microscopes do.)"""
+    """OME-XML of labels: nothing but sizes and pixel size."""  # tifffile speaks of light paths
     axes = "ZYX"[-pixels.ndim :]
     sizes = dict(zip(axes, pixels.shape))
     words: dict[str, Any] = {"ID": "Pixels:0", "DimensionOrder": "XYZCT", "Type": pixels.dtype.name}
