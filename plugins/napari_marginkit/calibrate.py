@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QLineEdit
 
-from marginkit import opening, units
+from marginkit import units
 from marginkit.errors import CalibrationError, MarginError
 from marginkit.records import Picture
 
@@ -151,7 +151,7 @@ def known_length(image: Any, line_px: Any, length_mm: float) -> Picture:
 
 
 def _calibrated(image: Any, words: str) -> Picture:
-    return opening.calibrated(pictures.kept(image) or pictures.foreign(image), words.strip() or "0")
+    return pictures.picture_of(image, pixel_size=words.strip() or "0")
 
 
 def apply(viewer: Any, image: Any, picture: Picture) -> list[str]:
@@ -160,11 +160,12 @@ def apply(viewer: Any, image: Any, picture: Picture) -> list[str]:
     if len(picture.calibration.spacing_mm) != image.ndim:
         raise CalibrationError("E-CAL-08", "a length for each axis is wanted", cause=f"{image.ndim} axes")
     follow = [layer for layer in viewer.layers if layer is image or _follows(layer, picture)]
+    before = {layer: pictures.raw(layer) for layer in follow if layer is image or pictures.kept(layer) is not None}
     left = placing.calibrate(image, follow, picture.calibration.spacing_mm)
     left += [layer.name for layer in viewer.layers if layer not in follow]
     for layer in follow:
-        if layer is image or pictures.kept(layer) is not None:
-            pictures.take(layer, picture)
+        if layer in before:
+            pictures.take(layer, picture, before[layer])
         if layer.name not in left:
             layer.name = layer.name.removesuffix(f" ({NO_SCALE})")
     viewer.reset_view()

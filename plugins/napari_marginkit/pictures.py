@@ -22,9 +22,9 @@ KEY = "marginkit"
 SAME = 1e-6  # relative: the scale of a layer and of its calibration
 
 
-def metadata(picture: Picture, **more: Any) -> dict[str, Any]:
-    """What is kept in ``layer.metadata``: the picture, and in words where its pixel size comes from."""
-    return {KEY: {"picture": picture, "calibration": told(picture), **more}}
+def metadata(picture: Picture, raw: Picture, **more: Any) -> dict[str, Any]:
+    """What is kept in ``layer.metadata``: the picture, where its pixel size comes from, the picture before that."""
+    return {KEY: {"picture": picture, "calibration": told(picture), "raw": raw, **more}}
 
 
 def told(picture: Picture) -> str:
@@ -36,10 +36,15 @@ def told(picture: Picture) -> str:
     return f"{size} mm a pixel, from {taken.source}{f' ({taken.detail})' if taken.detail else ''}"
 
 
-def kept(layer: Any) -> Picture | None:
+def raw(layer: Any) -> Picture:
+    """The picture of a layer before anything was decided of its pixel size."""
+    return kept(layer, "raw") or foreign(layer)
+
+
+def kept(layer: Any, which: str = "picture") -> Picture | None:
     """The picture that a layer was made from by marginkit; None for others."""
     held = layer.metadata.get(KEY)
-    found = held.get("picture") if isinstance(held, Mapping) else None
+    found = held.get(which) if isinstance(held, Mapping) else None
     return found if isinstance(found, Picture) and found.spatial_shape == spatial_shape(layer) else None
 
 
@@ -57,10 +62,10 @@ def picture_of(layer: Any, *, confirm: bool = False, pixel_size: str | None = No
     """The picture of a layer, calibrated as the layer is, or with the refusal that says why it is not."""
     known = kept(layer)
     if pixel_size:
-        return opening.calibrated(known or foreign(layer), pixel_size)
+        return opening.calibrated(raw(layer), pixel_size)
     if known is not None and not confirm:
         return known if _unmoved(layer, known) else replace(known, calibration=None, refusal=_changed(layer, known))
-    return opening.calibrated(known or foreign(layer), confirm=confirm)
+    return opening.calibrated(raw(layer), confirm=confirm)
 
 
 def calibrated(layer: Any) -> Picture:
@@ -108,11 +113,15 @@ def _changed(layer: Any, picture: Picture) -> CalibrationError:
     )
 
 
-def take(layer: Any, picture: Picture) -> None:
+def take(layer: Any, picture: Picture, raw: Picture) -> None:
     """Write a picture with its calibration into a layer's metadata."""
     held = layer.metadata.get(KEY)
-    layer.metadata = {**layer.metadata, **metadata(picture, **_rest(held))}
+    layer.metadata = {**layer.metadata, **metadata(picture, raw, **_rest(held))}
 
 
 def _rest(held: Any) -> dict[str, Any]:
-    return {k: v for k, v in held.items() if k not in ("picture", "calibration")} if isinstance(held, Mapping) else {}
+    return (
+        {k: v for k, v in held.items() if k not in ("picture", "calibration", "raw")}
+        if isinstance(held, Mapping)
+        else {}
+    )

@@ -37,27 +37,31 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 def read(path: str) -> list[LayerData]:
     """The layers of a file: one, or one a channel."""
-    picture = opening.open(path)
-    if _is_labels(path):
-        return [_labels(picture)]
-    return layers(picture)
+    raw = opening.uncalibrated(path)
+    return [_labels(raw)] if _is_labels(path) else layers(raw)
 
 
-def layers(picture: Picture, name: str = "") -> list[LayerData]:
-    """The layers of an opened picture. AxesError E-AXE-03 where it holds several times."""
+def layers(raw: Picture, name: str = "") -> list[LayerData]:
+    """The layers of a picture that is not yet calibrated. AxesError E-AXE-03 where it holds several times."""
+    picture = opening.calibrated(raw)
     times = picture.shape[picture.axes.index("T")] if "T" in picture.axes else 1
     if times > 1:
         raise AxesError("E-AXE-03", "more than one time", cause=f"{times} times", file=picture.name)
     count = picture.shape[picture.axes.index("C")] if "C" in picture.axes else 1
-    return [_layer(picture, name or Path(picture.name).name, i, count) for i in range(count)]
+    return [_layer(picture, raw, name or Path(picture.name).name, i, count) for i in range(count)]
 
 
-def _layer(picture: Picture, name: str, channel: int, count: int) -> LayerData:
+def _layer(picture: Picture, raw: Picture, name: str, channel: int, count: int) -> LayerData:
     axes = picture.axes.replace("T", "")
     chosen = channel if "C" in axes else None
     levels = [LazyLevel(level, picture.axes, picture.dtype, chosen) for level in picture.levels]
     rgb = "S" in axes and picture.shape[picture.axes.index("S")] in (3, 4)
-    keywords = {**common(picture), "name": _named(picture, name, channel, count), "rgb": rgb}
+    keywords = {
+        **common(picture),
+        "metadata": pictures.metadata(picture, raw, state=None),
+        "name": _named(picture, name, channel, count),
+        "rgb": rgb,
+    }
     if count > 1:
         keywords |= {"colormap": COLOURS[channel % len(COLOURS)], "blending": "additive"}
     if len(levels) > 1:
@@ -68,9 +72,9 @@ def _layer(picture: Picture, name: str, channel: int, count: int) -> LayerData:
 
 
 def common(picture: Picture) -> dict[str, Any]:
-    """What every layer of a picture shares: place, units, axis names, and the picture itself."""
+    """What every layer of a picture shares: place, units, axis names."""
     axes = [axis.lower() for axis in "ZYX" if axis in picture.axes]
-    keywords: dict[str, Any] = {"axis_labels": tuple(axes), "metadata": pictures.metadata(picture, state=None)}
+    keywords: dict[str, Any] = {"axis_labels": tuple(axes)}
     if picture.spacing_mm is not None and len(picture.spacing_mm) == len(axes):
         keywords |= {"scale": picture.spacing_mm, "units": ("mm",) * len(axes)}
     return keywords
@@ -92,7 +96,8 @@ def _is_labels(path: str) -> bool:
         return False
 
 
-def _labels(picture: Picture) -> LayerData:
+def _labels(raw: Picture) -> LayerData:
+    picture = opening.calibrated(raw)
     pixels = LazyLevel(picture.levels[0], picture.axes, picture.dtype, 0 if "C" in picture.axes else None)[...]
     name = picture.name.removesuffix(".tif").removesuffix(".ome")
     return pixels, {**common(picture), "name": name + ("" if picture.spacing_mm else f" ({NO_SCALE})")}, "labels"

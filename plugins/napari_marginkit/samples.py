@@ -46,7 +46,7 @@ def stack() -> list[reading.LayerData]:
 
 
 def _open(name: str) -> Picture:
-    return opening.open(samples.folder() / name)
+    return opening.uncalibrated(samples.folder() / name)
 
 
 def _pixels(name: str) -> NDArray[Any]:
@@ -59,6 +59,5 @@ def _labels(picture: Picture, name: str, role: str) -> reading.LayerData:
 
 
 def _layer(picture: Picture, pixels: NDArray[Any], role: str, **more: Any) -> reading.LayerData:
-    shared = reading.common(picture)
-    del shared["metadata"]
+    shared = reading.common(opening.calibrated(picture))
     return pixels.astype(np.uint8), {**shared, **roles.look(role, **more)}, "labels"

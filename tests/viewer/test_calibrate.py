@@ -58,10 +58,15 @@ def test_a_drawn_line_of_known_length(viewer: Any, qtbot: Any) -> None:
     assert (taken.source, taken.detail) == ("known length", "25 mm on 50.0 pixels")
     assert taken.relative_uncertainty == pytest.approx(2 / 50)
     assert ruler.scale == pytest.approx([0.5, 0.5])
+    assert "implausible" not in " ".join(pictures.calibrated(image).flags)
+    panel.typed.setText("30mm")
+    panel.take_typed()
+    assert "implausible_pixel_size" in pictures.calibrated(image).flags
     panel.length.setText("50mm")  # the same line, said to be twice as long
     panel.take_drawn()
     assert pictures.calibrated(image).spacing_mm == pytest.approx((1, 1))
     assert viewer.layers["tumor"].scale == pytest.approx([1, 1])
+    assert "implausible_pixel_size" not in pictures.calibrated(image).flags
 
 
 def test_another_slide_in_the_viewer_does_not_get_this_scale(viewer: Any, shared_data: Path) -> None:
