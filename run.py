@@ -14,20 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
-XVFB = [
-    "xvfb",
-    "xauth",
-    "libgl1",
-    "libegl1",
-    "libxkbcommon-x11-0",
-    "libxcb-cursor0",
-    "libxcb-icccm4",
-    "libxcb-keysyms1",
-    "libxcb-shape0",
-    "libdbus-1-3",
-    "libglib2.0-0",
-    "fontconfig",
-]  # a display without a screen, and what Qt needs of X
+# a display without a screen, and what Qt needs of X
+XVFB = ["xvfb", "xauth", "libgl1", "libegl1", "libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4"]
+XVFB += ["libxcb-keysyms1", "libxcb-shape0", "libdbus-1-3", "libglib2.0-0", "fontconfig"]
 
 
 def call(*words: object) -> int:

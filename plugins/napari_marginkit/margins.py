@@ -18,7 +18,7 @@ from .asking import Form, Request, freeze
 from .drawing import ramp
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
-from .working import Answer, Runner
+from .working import Answer, Runner, work
 
 SETTLE_MS = 120  # after the last stroke
 WIDEST_PX = 130  # of a verdict in the table; longer ones take two lines
@@ -43,7 +43,7 @@ class MarginsPanel(Panel):
         self.request: Request | None = None
         self._asked: Request | None = None
         self._heard: list[tuple[Any, Any]] = []
-        self._runner = Runner(self._answered, self._idle)
+        self._runner = Runner(lambda request: work(request), self._answered, self._idle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -179,7 +179,7 @@ class MarginsPanel(Panel):
         self.request, (self.outcome, drawing) = request, answer
         self.message.say("")
         self._fill(self.outcome, drawing.far_mm)
-        showing.show(self.viewer, request, drawing)
+        showing.show(self.viewer, request, drawing, self.outcome)
 
     def _idle(self, idle: bool) -> None:
         if self.closed:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from marginkit.records import Floats
+from marginkit.records import Floats, Measured
 
 from . import placing
 from .asking import Request
@@ -23,7 +23,7 @@ EDGE, PAIRS, ENDS = "cut edge by distance", "closest pairs", "margins"
 ROLE = "result"
 
 
-def show(viewer: Any, request: Request, drawing: Drawing) -> None:
+def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
     """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
     with _selection(viewer):
         if drawing.edge.ndim == 3:
@@ -32,7 +32,14 @@ def show(viewer: Any, request: Request, drawing: Drawing) -> None:
             _points(viewer, request, EDGE, drawing.edge, drawing.edge_colours, 1.0)
         ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
         _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
-        _ends(viewer, request, drawing)
+        _ends(viewer, request, drawing).metadata[KEY].update(outcome=case, request=request)
+
+
+def shown_case(viewer: Any) -> tuple[Request, Measured] | None:
+    """The request and the outcome that are shown; None where nothing is."""
+    layer = next((one for one in viewer.layers if _ours(one, ENDS)), None)
+    held = {} if layer is None else layer.metadata[KEY]
+    return (held["request"], held["outcome"]) if "outcome" in held else None
 
 
 def clear(viewer: Any) -> None:
@@ -107,7 +114,7 @@ def _points(viewer: Any, request: Request, part: str, points: Floats, colours: F
     return layer
 
 
-def _ends(viewer: Any, request: Request, drawing: Drawing) -> None:
+def _ends(viewer: Any, request: Request, drawing: Drawing) -> Any:
     """Both ends of each pair as rings, and its words in the middle."""
     start, along = drawing.pairs[:, 0], drawing.pairs[:, 1]
     points = np.concatenate([start, start + along, start + along / 2])
@@ -121,3 +128,4 @@ def _ends(viewer: Any, request: Request, drawing: Drawing) -> None:
     ndim = points.shape[1]
     above = [-14 if axis == ndim - 2 else 0 for axis in range(ndim)]
     layer.text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "translation": above}
+    return layer

@@ -32,11 +32,14 @@ def work(request: Request) -> Answer:
 class Runner:
     """Answers requests off the main thread and calls back on it; never for a request that was dropped."""
 
-    def __init__(self, done: Callable[[Request, Answer], None], idle: Callable[[bool], None]) -> None:
-        self._done, self._idle = done, idle
+    def __init__(
+        self, function: Callable[[Any], Any], done: Callable[[Any, Any], None], idle: Callable[[bool], None]
+    ) -> None:
+        """``function`` is pure and never raises; ``done`` gets request and answer; ``idle`` whether nothing runs."""
+        self._work, self._done, self._idle = function, done, idle
         self._running: Any = None
-        self._request: Request | None = None
-        self._waiting: Request | None = None
+        self._request: Any = None
+        self._waiting: Any = None
         self._wanted = True
 
     @property
@@ -44,7 +47,7 @@ class Runner:
         """Whether a request is being answered."""
         return self._running is not None
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Any) -> None:
         """Answer a request; one that waits is replaced."""
         if self._running is not None:
             self._waiting = request
@@ -55,17 +58,17 @@ class Runner:
         """Forget what is asked: no answer will come."""
         self._waiting, self._wanted = None, False
 
-    def _start(self, request: Request) -> None:
+    def _start(self, request: Any) -> None:
         from napari.qt.threading import create_worker
 
         self._request, self._wanted = request, True
-        worker: Any = create_worker(work, request, _start_thread=False)
+        worker: Any = create_worker(self._work, request, _start_thread=False)
         worker.returned.connect(self._returned)
         self._running = worker
         self._idle(False)
         worker.start()
 
-    def _returned(self, outcome: Answer) -> None:
+    def _returned(self, outcome: Any) -> None:
         request, wanted = self._request, self._wanted
         self._running = self._request = None
         waiting, self._waiting = self._waiting, None
