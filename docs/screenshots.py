@@ -135,7 +135,7 @@ def stack(session: Session) -> None:
     session.viewer.layers["specimen"].visible = False
     session.viewer.layers["stack"].opacity = 0.15
     session.viewer.dims.ndisplay = 3
-    session.viewer.scene.camera.angles = (20, 35, 150)
+    session.viewer.scene.camera.angles = (-40, 30, 110)
     session.picture("stack")
 
 

@@ -37,18 +37,19 @@ class Calibrate(Panel):
         self.typed, self.length = QLineEdit(), QLineEdit()
         self.typed.setPlaceholderText("0.5um, or 3mm,0.8mm,0.8mm")
         self.length.setPlaceholderText("10mm")
-        self.believe = button("Confirm", self.confirm, CONFIRM)
+        self.believe = button("Believe it", self.confirm, CONFIRM)
+        self.claims.setToolTip("Every statement of pixel size in the file, and why it is not believed.")
+        image = (("Image", self.image, "All layers that lie on this image follow it."),)
         rows = (
-            ("Image", self.image, "All layers that lie on this image follow it."),
-            ("The file says", self.claims, "Every statement of pixel size in the file, and why it is not believed."),
-            ("", self.believe, CONFIRM),
             ("Pixel size", beside(self.typed, button("Take", self.take_typed, "Use the typed size of a pixel")), TYPED),
             ("Known length", beside(self.length, button("Draw", self.draw, DRAW)), "How long the drawn line is: 10mm."),
             ("", button("Take the drawn length", self.take_drawn, "Use the line and the length beside it"), ""),
         )
         self.rows.addWidget(self.units)
+        self.rows.addLayout(form(image))
+        for widget in (self.claims, self.state, self.believe):
+            self.rows.addWidget(widget)
         self.rows.addLayout(form(rows))
-        self.rows.addWidget(self.state)
         self.rows.addWidget(self.message)
         self.rows.addStretch(1)
         self.image.changed.connect(self.look)
@@ -69,7 +70,8 @@ class Calibrate(Panel):
         except MarginError as error:
             self.state.fail(error)
             return
-        self.claims.say("\n".join(map(_told, picture.claims)) or "nothing")
+        said = "\n".join(map(_told, picture.claims)) or "nothing"
+        self.claims.say(f"The file says:\n{said}")
         known = picture.calibration is not None
         told = "\n".join((f"Scale: {pictures.told(picture)}", *picture.warnings))
         self.state.say(told if known else f"No scale. {pictures.told(picture)}", "" if known else "error")

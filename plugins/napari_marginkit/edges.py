@@ -45,11 +45,11 @@ class Edges(Panel):
             ("Image", self.image, "The layers are made in its place."),
             ("Class", beside(self.kind, paint_kind), "What is not painted is taken as found: cut where tissue ends."),
             ("Margin", beside(self.name, paint_name), f"Name of a margin: {COMMON} …"),
-            ("Margins", self.names, "The names that are painted so far."),
             ("Barrier", beside(self.barrier, draw), "Type of barrier: fascia, periosteum, capsule …"),
         )
         self.rows.addWidget(self.units)
         self.rows.addLayout(form(rows))
+        self.rows.addWidget(self.names)
         self.rows.addWidget(self.message)
         self.rows.addStretch(1)
         self.name.returnPressed.connect(self.paint_name)
@@ -66,7 +66,8 @@ class Edges(Panel):
         """Say which margins have a name."""
         layer = self._layer(roles.NAMES)
         known = {} if layer is None else roles.names_of(layer)
-        self.names.say(", ".join(f"{label} {name}" for label, name in sorted(known.items())) or "none yet")
+        told = ", ".join(f"{label} {name}" for label, name in sorted(known.items()))
+        self.names.say(f"Named margins: {told or 'none yet'}")
 
     def paint_class(self) -> None:
         """Paint the chosen class."""

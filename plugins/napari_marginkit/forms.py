@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -143,7 +142,7 @@ class Words(QComboBox):
         return self.currentData()
 
 
-class Checks(QToolButton):
+class Checks(QPushButton):
     """Several of a list, behind one button."""
 
     changed = Signal()
@@ -151,7 +150,6 @@ class Checks(QToolButton):
     def __init__(self, what: str, choices: Mapping[str, str]) -> None:
         super().__init__()
         self._what = what
-        self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
@@ -251,11 +249,14 @@ def button(text: str, pressed: Callable[[], Any], tip: str) -> QPushButton:
 
 
 class Panel(QScrollArea):
-    """A plugin's widget: scrolls where the dock is low, hears of being closed once."""
+    """A plugin's widget: scrolls where the dock is low, and listens to no layer once it is gone."""
+
+    _docked = False
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.viewer = viewer
+        self.closed = self._docked = False
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.body = QWidget()
@@ -264,8 +265,14 @@ class Panel(QScrollArea):
         self.units = UnitsNotice(viewer)
         self.message = Message()
         self.setMinimumWidth(360)
-        self.closed = False
-        self.destroyed.connect(lambda: None)
+
+    def event(self, event: Any) -> bool:
+        """Hear of being taken out of its dock: napari closes docks without closing what is in them."""
+        if event.type() == QtCore.QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.detach()
+            self._docked = self.parent() is not None
+        return bool(super().event(event))
 
     def closeEvent(self, event: Any) -> None:
         """Stop listening: layers outlive the panel."""

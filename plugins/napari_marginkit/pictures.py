@@ -92,7 +92,7 @@ def foreign(layer: Any) -> Picture:
 def _claim(layer: Any) -> Claim:
     detail = ", ".join(f"{s:g} {u}" for s, u in zip(layer.scale, layer.units))
     if placing.unit_mm(layer) is None:
-        return Claim("napari layer", None, detail, "the layer is in pixels (E-CAL-01)")
+        return Claim("napari layer", None, detail, "it is in pixels")
     return Claim("napari layer", placing.place(layer).spacing_mm, detail)
 
 

@@ -112,7 +112,7 @@ def test_painted_classes_and_names_and_a_drawn_barrier_are_measured(viewer: Any,
         layer = viewer.layers["margin names"]
         assert layer.selected_label == side
         layer.data_setitem(np.nonzero(sides[side]), side)
-    assert one.names.text() == "1 superior, 2 deep, 3 inferior"
+    assert one.names.text() == "Named margins: 1 superior, 2 deep, 3 inferior"
     one.draw_barrier()
     barrier = viewer.layers["barrier"]
     barrier.add_paths([[445.0, -1.0], [445.0, 900.0]])  # right across, between tumor and deep margin
@@ -151,3 +151,19 @@ def test_what_is_shown_is_written_and_can_be_opened_again(viewer: Any, qtbot: An
     assert np.array_equal(mask.read() > 0, viewer.layers["tumor"].data > 0)
     one.write()
     assert "already there" in one.message.text()
+
+
+def test_H05_a_panel_that_was_taken_away_does_nothing_more(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("marginkit", "fluorescence")
+    del viewer.layers["signal"]
+    dock, one = viewer.window.add_plugin_dock_widget("marginkit", "Segment")
+    one.live.setChecked(True)
+    qtbot.waitUntil(lambda: not one._timer.isActive() and not one._runner.busy, timeout=20_000)
+    viewer.window.remove_dock_widget(dock)
+    assert one.closed
+    viewer.layers.clear()
+    viewer.open_sample("marginkit", "excision")
+    qtbot.wait(600)
+    assert not one._timer.isActive()
+    assert not one._runner.busy
+    assert roles.SIGNAL not in viewer.layers
