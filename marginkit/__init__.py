@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from marginkit.records import Margins as Margins
     from marginkit.records import Profile as Profile
     from marginkit.records import Region as Region
+    from marginkit.segmenting import segment as segment
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ _HOME = {
     "Region": "records",
     "measure": "measuring",
     "open": "opening",
+    "segment": "segmenting",
 }
 __all__ = sorted(_HOME)
 

@@ -10,6 +10,7 @@ MarginError
 ├── FileError          E-FILE-…  the file is broken, unsafe or of no known kind
 ├── SizeError          E-SIZE-…  the file asks for more memory than allowed
 ├── PolicyError        E-POL-…   a policy is not usable
+├── ModelError         E-MOD-…   a trained model is broken, unsafe, or not made for this image
 ├── CaseNameError      E-NAME-…  a case name cannot be a file name
 ├── ShelfError         E-SHELF-… two extensions of one name, or none
 ├── UsageError         E-USE-…   what was asked for is not understood
@@ -114,6 +115,10 @@ class SizeError(MarginError):
 
 class PolicyError(MarginError):
     """A policy is not usable."""
+
+
+class ModelError(MarginError):
+    """A trained model is broken, unsafe, or not made for this image."""
 
 
 class CaseNameError(MarginError):

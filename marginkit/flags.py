@@ -58,6 +58,11 @@ _ALL = (
     Flag("uninked_edge", "Part of the outline carries no ink."),
     Flag("saturated_signal", "More than 0.1 % of the signal is saturated.", True),
     Flag("rasterised_contours", "Planar contours were turned into voxels by the pixel-centre rule."),
+    Flag(
+        "contours_skip_planes",
+        "Planes without a contour lie between planes that have one: nothing was filled there.",
+        True,
+    ),
 )
 
 FLAGS: dict[str, Flag] = {flag.name: flag for flag in _ALL}

@@ -180,7 +180,7 @@ class Region:
     maker : file name or segmenter with options. flags : names from ``marginkit.flags``.
     """
 
-    data: NDArray[np.bool_] | Floats | Polygon | MultiPolygon
+    data: NDArray[np.bool_] | NDArray[np.floating[Any]] | Polygon | MultiPolygon
     spacing_mm: tuple[float, ...] | None = None
     origin_px: tuple[float, ...] | None = None
     name: str = ""

@@ -77,12 +77,23 @@ def parse(text: str, segmenters: Iterable[str]) -> Source:
     known = sorted(segmenters)
     call = _CALL.fullmatch(text)
     if call and call[1] in known:
-        return SegmenterSource(call[1], _options(call[1], call[2] or ""))
+        return method(text)
     if call and _OPTION.match(call[2] or ""):
         cause = f"there are {', '.join(known) or 'none'}; and no file of that name exists"
         raise UsageError("E-USE-02", f"no segmenter named {call[1]!r}", cause=cause)
     path, _, select = text.partition("#")
     return FileSource(path, select)
+
+
+def method(text: str) -> SegmenterSource:
+    """The segmenter that ``NAME`` or ``NAME:key=value,…`` means, whether there is one of that name or not.
+
+    UsageError E-USE-03 where it is not written so.
+    """
+    call = _CALL.fullmatch(text.strip())
+    if call is None:
+        raise UsageError("E-USE-03", f"method {text!r} not understood", cause="wanted NAME:key=value,key=value")
+    return SegmenterSource(call[1], _options(call[1], call[2] or ""))
 
 
 def _existing(text: str) -> FileSource | None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from marginkit import cli
 
-COMMANDS = ("demo", "info", "measure", "policies", "selftest")
+COMMANDS = ("demo", "info", "measure", "batch", "segment", "train", "policies", "selftest")
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:

@@ -15,12 +15,17 @@ FLOORS = {
     **dict.fromkeys(["errors", "flags"], 1),
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files"], 2),
-    **dict.fromkeys(["regions", "policy", "wording", "doubts"], 2.5),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "fluorescence", "judging", "agree", "phantoms"], 3),
+    **dict.fromkeys(
+        ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+    ),  # what is said of records, and checked of them
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
             "opening",
+            "segmenting",
+            "saving",
+            "training",
             "reading",
             "sources",
             "grids",
@@ -36,13 +41,35 @@ FLOORS = {
     ),
     "batch": 5,
     "showing": 5,
+    "commands": 5.5,
     "cli": 6,
     "__main__": 7,
 }
 SHELVES = ("readers", "segmenters", "reports")
 NEVER = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "pickle", "marshal", "shelve", "socket", "requests"}
 UNITS = ("_mm", "_um", "_px", "_mm2", "_mm3", "_px2", "_deg", "_bytes", "_s")
-PURE = {"above", "below", "threshold", "relative_uncertainty", "share", "level", "ratio", "tbr", "cnr"}
+PURE = {
+    "log_odds_step",
+    "pixel_tolerance",
+    "tolerance",
+    "scale",
+    "above",
+    "below",
+    "threshold",
+    "relative_uncertainty",
+    "share",
+    "level",
+    "ratio",
+    "tbr",
+    "cnr",
+    "sbr",
+    "sensitivity",
+    "min_share",
+    "saturated_share",
+    "sds",
+    "low",
+    "counts",
+}
 # mm in 2-D and mm² in 3-D (mm² and mm³ for what is outside), or the unit of the argument beside it
 BY_DIMENSION = {"value", "edge_size", "behind_size", "outside", "total", "reach"}
 WITHOUT_UNIT = PURE | BY_DIMENSION

@@ -203,6 +203,40 @@ def test_four_axes_are_refused_and_singletons_are_not(tmp_path: Path) -> None:
     assert refused(tmp_path / "two.nii") == "E-AXE-01"
 
 
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha", ".mhd"])
+def test_two_axes_are_a_picture_and_no_third_size_is_made_up(tmp_path: Path, suffix: str) -> None:
+    truth = sitk.GetImageFromArray(numbered()[0])
+    truth.SetSpacing((0.5, 0.55))
+    sitk.WriteImage(truth, str(tmp_path / f"v{suffix}"))
+    picture = opening.open(tmp_path / f"v{suffix}")
+    assert (picture.axes, picture.shape) == ("YX", (4, 5))
+    assert picture.spacing_mm == pytest.approx((0.55, 0.5))
+    assert (picture.origin_mm, picture.direction) == (None, None)
+    np.testing.assert_array_equal(picture.read(), numbered()[0])
+    np.testing.assert_array_equal(picture.levels[0].read((slice(1, 3), slice(0, 5, 2))), numbered()[0, 1:3, ::2])
+
+
+@pytest.mark.parametrize("forms", ["none", "qform", "sform", "from the side"])
+def test_the_size_of_a_third_axis_that_is_not_there_says_nothing(tmp_path: Path, forms: str) -> None:
+    def change(header: "nibabel.Nifti1Header") -> None:
+        header.set_data_shape((5, 4))
+        header["dim"][3:] = 1
+        header["pixdim"][1:4] = 0.5, 0.55, 0
+        if forms == "qform":
+            header["qform_code"] = 1
+        elif forms == "sform":
+            header.set_sform(np.diag([-0.5, -0.55, 0, 1]), 1)
+        elif forms == "from the side":
+            header.set_sform(np.array([[0, 0, 0, 0], [0.5, 0, 0, 0], [0, 0.55, 0, 0], [0, 0, 0, 1]]), 1)
+
+    path = nifti(tmp_path / "v.nii", change, numbered()[0].T[..., None])
+    picture = opening.open(path)
+    assert picture.axes == "YX"
+    assert picture.spacing_mm == pytest.approx((0.55, 0.5))
+    expected = numbered()[0] if forms != "qform" else numbered()[0, ::-1, ::-1]  # both axes of it ascend in RAS
+    np.testing.assert_array_equal(picture.read(), expected)
+
+
 @pytest.mark.parametrize("code", ["complex64", "rgb"])
 def test_B12_no_numbers(tmp_path: Path, code: str) -> None:
     dtype = np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]) if code == "rgb" else np.dtype(code)

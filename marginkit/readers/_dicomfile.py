@@ -17,6 +17,7 @@ from marginkit import files
 from marginkit.errors import FileError, MarginError, MissingExtraError, PixelError, SizeError
 
 MAX_FILE_BYTES = 2 << 30
+LARGEST = 2.0**30  # of slope and intercept: 32 bits times this is still a whole number of 64
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 TAGS = [
     "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored", "HighBit",
@@ -97,7 +98,7 @@ class Slice:
     """One plane: a frame of a file, and where it lies.
 
     position_mm, orientation : as in the tags, LPS; None where not stated. spacing_mm : (y, x). frame : None where the
-    file has a single one. series, place : identifiers, compared and never shown.
+    file has a single one. series, place, kind : identifiers, compared and never shown.
     """
 
     path: str
@@ -112,6 +113,7 @@ class Slice:
     intercept: float
     series: str
     place: str
+    kind: str
     problem: str = ""
     frame: int | None = None
 
@@ -137,10 +139,25 @@ def plane(path: str, found: Any) -> Slice | None:
     return Slice(
         path, files.stamp(path), (int(found.Rows), int(found.Columns)), int(found.BitsAllocated),
         bool(found.PixelRepresentation), numbers(found.get("ImagePositionPatient"), 3),
-        numbers(found.get("ImageOrientationPatient"), 6), spacing, float(found.get("RescaleSlope", 1)),
-        float(found.get("RescaleIntercept", 0)), str(found.get("SeriesInstanceUID", "")),
-        str(found.get("FrameOfReferenceUID", "")), "" if spacing else _why_no_spacing(found),
+        numbers(found.get("ImageOrientationPatient"), 6), spacing,
+        *scaling(found.get("RescaleSlope"), found.get("RescaleIntercept"), name),
+        str(found.get("SeriesInstanceUID", "")), str(found.get("FrameOfReferenceUID", "")), kind(found),
+        "" if spacing else _why_no_spacing(found),
     )  # fmt: skip
+
+
+def kind(found: Any) -> str:
+    """What a file says that it is (the class of its object); empty where it does not come to that."""
+    return str(found.get("SOPClassUID") or getattr(found, "file_meta", {}).get("MediaStorageSOPClassUID", ""))
+
+
+def scaling(slope: Any, intercept: Any, name: str) -> tuple[float, float]:
+    """(slope, intercept), 1 and 0 where there are none; E-PIX-02 where no value comes of them."""
+    found = 1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept)
+    if found[0] == 0 or not all(abs(n) <= LARGEST for n in found):
+        cause = f"slope {found[0]:g}, intercept {found[1]:g}"
+        raise PixelError("E-PIX-02", "impossible scaling of the values", cause=cause, file=name)
+    return found
 
 
 def _why_no_spacing(found: Any) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from marginkit import files
-from marginkit.errors import AxesError, FileError, PixelError, SizeError
+from marginkit.errors import AxesError, PixelError, SizeError
 
-from ._dicomfile import Slice, numbers
+from ._dicomfile import Slice, kind, numbers, scaling
 from ._stored import MAX_PIXEL_BYTES
 
 MAX_FRAMES = 100_000
@@ -33,8 +33,7 @@ def frames(path: str, found: Any) -> list[Slice]:
 
 def _frame(path: str, before: files.Stamp, found: Any, shared: Any, own: Any, number: int) -> Slice:
     def tag(group: str, key: str) -> Any:
-        items = own.get(group) or shared.get(group)
-        return items[0].get(key) if items else None
+        return grouped(own, shared, group, key)
 
     spacing_mm = numbers(tag("PixelMeasuresSequence", "PixelSpacing"), 2)
     slope, intercept = (tag("PixelValueTransformationSequence", f"Rescale{w}") for w in ("Slope", "Intercept"))
@@ -42,18 +41,20 @@ def _frame(path: str, before: files.Stamp, found: Any, shared: Any, own: Any, nu
         path, before, (int(found.Rows), int(found.Columns)), int(found.BitsAllocated),
         bool(found.PixelRepresentation), numbers(tag("PlanePositionSequence", "ImagePositionPatient"), 3),
         numbers(tag("PlaneOrientationSequence", "ImageOrientationPatient"), 6), spacing_mm,
-        1.0 if slope is None else float(slope), 0.0 if intercept is None else float(intercept),
-        str(found.get("SeriesInstanceUID", "")), str(found.get("FrameOfReferenceUID", "")),
+        *scaling(slope, intercept, Path(path).name),
+        str(found.get("SeriesInstanceUID", "")), str(found.get("FrameOfReferenceUID", "")), kind(found),
         "" if spacing_mm else "E-CAL-01: no PixelSpacing", number,
     )  # fmt: skip
 
 
+def grouped(own: Any, shared: Any, group: str, key: str) -> Any:
+    """A tag of a frame, from its own group or from that of all frames; None where it is in neither."""
+    items = own.get(group) or shared.get(group)
+    return items[0].get(key) if items else None
+
+
 def _refuse_odd(found: Any, name: str) -> None:
     """Nothing; an error for frames that are no planes of one volume."""
-    if found.get("Modality") == "SEG":
-        cause = "it leaves out empty planes"
-        remedy = "Save it as NIfTI or NRRD."
-        raise FileError("E-FILE-09", "segmentation of a volume not supported", cause=cause, remedy=remedy, file=name)
     if found.get("SamplesPerPixel", 1) != 1 or found.get("PhotometricInterpretation") != "MONOCHROME2":
         raise PixelError("E-PIX-02", "only MONOCHROME2 can be read as a volume", file=name)
     count = int(found.NumberOfFrames)

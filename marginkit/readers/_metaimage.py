@@ -64,12 +64,12 @@ def _placed(
     place = frame(
         axes * np.array([*spacing, 1.0][:3]), np.array([*floats(origin, ndim, name), 0.0][:3]), shape, name
     )  # fmt: skip
-    problem = "" if stated and ndim == 3 else "E-CAL-01: no ElementSpacing of three axes"
+    problem = "" if stated else "E-CAL-01: no ElementSpacing"
     claim = Claim("MetaImage ElementSpacing", None if problem else place.spacing_mm, stated or "", problem)
     return Stored(
         "MetaImage", shape, dtype, offset, packed, place, (claim,), data=data,
         warnings=(f"the checksum covers the header, not {Path(data).name}",) if data else (),
-        data_before=files.stamp(data) if data else None,
+        data_before=files.stamp(data) if data else None, flat=ndim == 2,
     )  # fmt: skip
 
 

@@ -71,10 +71,11 @@ def _stored(raw: bytes, packed: bool, name: str) -> Stored:
     code = int(found["xyzt_units"]) & 7
     unit, factor = UNITS.get(code, ("unknown, taken as mm", 1.0))
     warnings = () if code in UNITS else ("NIfTI unit of length unknown: taken as mm",)
-    place, claims = _placed(found, shape, factor, unit, name)
+    flat = len(found.get_data_shape()) == 2
+    place, claims = _placed(found, shape, factor, unit, flat, name)
     slope, intercept = _scaling(found)
     return Stored(
-        "NIfTI", shape, dtype, offset, "file" if packed else "", place, claims, slope, intercept, warnings
+        "NIfTI", shape, dtype, offset, "file" if packed else "", place, claims, slope, intercept, warnings, flat=flat
     )  # fmt: skip
 
 
@@ -86,16 +87,22 @@ def _scaling(found: Any) -> tuple[float, float]:
     return slope, intercept if math.isfinite(intercept) else 0.0
 
 
-def _placed(found: Any, shape: tuple[int, ...], factor: float, unit: str, name: str) -> tuple[Frame, tuple[Claim, ...]]:
-    """(frame, claims): the matrix where there is one, else the quaternion, else voxel sizes alone."""
+def _placed(
+    found: Any, shape: tuple[int, ...], factor: float, unit: str, flat: bool, name: str
+) -> tuple[Frame, tuple[Claim, ...]]:
+    """(frame, claims): the matrix where there is one, else the quaternion, else voxel sizes alone.
+
+    flat : the third axis does not exist; what is said of it is replaced by a unit vector across the other two.
+    """
     affines = {
         "sform": found.get_sform() if int(found["sform_code"]) > 0 else None,
         "qform": found.get_qform() if int(found["qform_code"]) > 0 else None,
     }
-    stated = {key: _frame(value, shape, factor, name) for key, value in affines.items() if value is not None}
+    stated = {key: _frame(value, shape, factor, flat, name) for key, value in affines.items() if value is not None}
     if not stated:
-        zooms = np.diag([*np.abs(found["pixdim"][1:4].astype(np.float64)), 1.0])
-        place = frame(zooms[:3, :3] * factor, np.zeros(3), shape, name)
+        sizes = np.abs(found["pixdim"][1:4].astype(np.float64))
+        sizes[2] = 1.0 if flat else sizes[2]
+        place = frame(np.diag(sizes) * factor, np.zeros(3), shape, name)
         return place, (Claim("NIfTI pixdim", place.spacing_mm, f"no orientation; unit {unit}"),)
     claims = tuple(
         Claim("NIfTI affine" if at == 0 else f"NIfTI {key}", place.spacing_mm, f"{key}; unit {unit}")
@@ -107,9 +114,16 @@ def _placed(found: Any, shape: tuple[int, ...], factor: float, unit: str, name: 
     return places[0], claims
 
 
-def _frame(affine: Any, shape: tuple[int, ...], factor: float, name: str) -> Frame:
+def _frame(affine: Any, shape: tuple[int, ...], factor: float, flat: bool, name: str) -> Frame:
     turned = LPS_FROM_RAS @ np.asarray(affine, np.float64)[:3] * factor
-    return frame(turned[:, :3], turned[:, 3], shape, name)
+    if not flat:
+        return frame(turned[:, :3], turned[:, 3], shape, name)
+    across = np.cross(turned[:, 0], turned[:, 1])
+    turned[:, 2] = across / (np.sqrt((across**2).sum()) or 1.0)
+    place = frame(turned[:, :3], turned[:, 3], shape, name)
+    if place.order[0] == 2:
+        return place
+    return frame(np.diag(np.sqrt((turned[:, :3] ** 2).sum(axis=0))), np.zeros(3), shape, name)  # seen from the side
 
 
 def _refuse_two_places(one: Frame, other: Frame, *, name: str) -> None:

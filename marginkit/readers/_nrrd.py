@@ -50,15 +50,15 @@ def header(path: str, name: str) -> Stored:
         raise broken(name, "voxels do not begin behind the header")
     sizes = integers(needed(fields, "sizes", name), name)
     shape = checked_shape(sizes, name)
-    if len(sizes) != 3 or needed(fields, "dimension", name) != "3":
+    if len(sizes) not in (2, 3) or needed(fields, "dimension", name) != str(len(sizes)):
         raise broken(name, f"{fields.get('dimension')} axes with sizes {fields['sizes']}")
     dtype = _dtype(fields, name)
     packed = _packed(needed(fields, "encoding", name), name)
     checked_size(shape, dtype, end, name)
-    axes_mm, origin_mm, claim = _axes(fields, name)
+    axes_mm, origin_mm, claim = _axes(fields, len(sizes), name)
     place = frame(axes_mm, origin_mm, shape, name)
     claims = (Claim(claim.source, None if claim.problem else place.spacing_mm, claim.detail, claim.problem),)
-    return Stored("NRRD", shape, dtype, end, packed, place, claims)
+    return Stored("NRRD", shape, dtype, end, packed, place, claims, flat=len(sizes) == 2)
 
 
 def _fields(path: str, name: str) -> tuple[dict[str, str], int]:
@@ -95,24 +95,26 @@ def _packed(encoding: str, name: str) -> Literal["", "data"]:
     raise broken(name, f"encoding {encoding}; raw and gzip can be read")
 
 
-def _axes(fields: dict[str, str], name: str) -> tuple[NDArray[Any], NDArray[Any], Claim]:
-    """(axes as columns, origin, claim without its spacing), mm, LPS."""
+def _axes(fields: dict[str, str], ndim: int, name: str) -> tuple[NDArray[Any], NDArray[Any], Claim]:
+    """(axes as columns, origin, claim without its spacing), mm, LPS; of two axes the third is added."""
     space = fields.get("space", "").lower()
     factor, detail, problem = _unit(fields)
     if "space directions" in fields:
-        vectors = [floats(v.replace(",", " "), 3, name) for v in VECTOR.findall(fields["space directions"])]
-        if len(vectors) != 3:
+        vectors = [floats(v.replace(",", " "), ndim, name) for v in VECTOR.findall(fields["space directions"])]
+        if len(vectors) != ndim:
             raise broken(name, f"space directions {fields['space directions']}")
-        stated = VECTOR.findall(fields.get("space origin", "(0,0,0)"))
-        origin = floats(stated[0].replace(",", " ") if stated else "", 3, name)
+        stated = VECTOR.findall(fields.get("space origin", f"({','.join('0' * ndim)})"))
+        axes, origin = np.eye(3), np.zeros(3)
+        axes[:ndim, :ndim] = np.array(vectors).T
+        origin[:ndim] = floats(stated[0].replace(",", " ") if stated else "", ndim, name)
         signs = np.array(SPACES.get(space, (1.0, 1.0, 1.0)))
         if space not in SPACES:
             detail += "; no space of the patient"
         claim = Claim("NRRD space directions", None, detail, problem)
-        return np.array(vectors).T * signs[:, None] * factor, np.array(origin) * signs * factor, claim
+        return axes * signs[:, None] * factor, origin * signs * factor, claim
     if "spacings" in fields:
         claim = Claim("NRRD spacings", None, detail, problem)
-        return np.diag(floats(fields["spacings"], 3, name)) * factor, np.zeros(3), claim
+        return np.diag([*floats(fields["spacings"], ndim, name), 1.0][:3]) * factor, np.zeros(3), claim
     return np.eye(3), np.zeros(3), Claim("NRRD spacings", None, "", "E-CAL-01: the header does not state any")
 
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit import files
-from marginkit.errors import AxesError, FileError, GridError, PixelError, SizeError
+from marginkit.errors import AxesError, CalibrationError, FileError, GridError, PixelError, SizeError
 from marginkit.records import Claim, Floats
 
-from ._dicomfile import Slice, is_dicom, plane, quiet, tags, whole
+from ._dicomfile import Slice, is_dicom, kind, plane, quiet, tags, whole
 from ._dicomframes import frames
 from ._dicomtiles import is_tiled
 from ._patient import Frame, frame
@@ -26,6 +26,7 @@ from ._stored import MAX_PIXEL_BYTES
 
 MAX_FILES = 20_000
 UNEVEN = 0.01
+CALLED_SO = (".dcm", ".dicom", ".ima")
 ONE = "Name the file, or one of the series, that you mean."
 
 
@@ -61,33 +62,71 @@ class Series:
 def members(path: str) -> list[str]:
     """DICOM files of a folder; of a file: itself and those beside it."""
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
-    found = sorted(p for p in folder.iterdir() if p.is_file() and not p.is_symlink() and not files.litter(p.name))
+    found = sorted(p for p in folder.iterdir() if p.is_file() and not files.litter(p.name))
     if len(found) > MAX_FILES:
         raise SizeError("E-SIZE-01", "too many files", cause=f"more than {MAX_FILES}", file=Path(path).name)
-    return [str(p) for p in found if p.stat().st_size > 132 and is_dicom(files.head(p, 132))]
+    return [str(p) for p in found if _belongs(p)]
+
+
+def _belongs(path: Path) -> bool:
+    """Whether a file is DICOM; E-FILE-06 for one that is called so and is not, because a plane may be lost with it."""
+    if not path.is_symlink() and path.stat().st_size > 132 and is_dicom(files.head(path, 132)):
+        return True
+    if path.suffix.lower() in CALLED_SO:
+        raise _lost(path, "it is a link" if path.is_symlink() else "the signature of DICOM is missing")
+    return False
+
+
+def _lost(path: str | Path, cause: str) -> FileError:
+    remedy = "Copy it again, or take it away if it is not of the series."
+    return FileError("E-FILE-06", "a file of the series cannot be read", cause=cause, remedy=remedy, file=path)
 
 
 def series(path: str) -> Series:
     """The one series of a folder, or the series that a file belongs to."""
     name = Path(path).name
-    found: list[Slice] = []
     paths = members(path)
     if not paths:
         raise FileError("E-FILE-09", "no reader knows this file", cause="no DICOM file in it", file=name)
-    with quiet(name):
-        own = None if Path(path).is_dir() else str(tags(path, ["SeriesInstanceUID"]).get("SeriesInstanceUID", ""))
-        for member in paths:
+    own = None if Path(path).is_dir() else _series_of(path)
+    found: list[Slice] = []
+    without: dict[str, str] = {}  # files that hold no image -> what they say that they are
+    for member in paths:
+        with quiet(Path(member).name):
             there = tags(member)
-            if own is not None and str(there.get("SeriesInstanceUID", "")) != own:
+            if own is not None and str(there.get("SeriesInstanceUID", own)) != own:
                 continue
             if is_tiled(there):
                 raise AxesError("E-AXE-01", "a folder of slides", cause=Path(member).name, remedy=ONE, file=name)
-            if int(there.get("NumberOfFrames", 1) or 1) > 1:
-                found.extend(frames(member, there))
-                continue
-            if one := plane(member, there):
-                found.append(one)
+            planes = _planes(member, there)
+            found.extend(planes)
+            if not planes:
+                without[member] = kind(there)
+    _refuse_lost(found, without)
     return _sorted(found, name)
+
+
+def _series_of(path: str) -> str:
+    with quiet(Path(path).name):
+        return str(tags(path, ["SeriesInstanceUID"]).get("SeriesInstanceUID", ""))
+
+
+def _planes(path: str, found: Any) -> list[Slice]:
+    """The planes of one file; none where it holds no image, or labels only. Inside ``quiet`` only."""
+    if found.get("Modality") == "SEG":
+        return []
+    if int(found.get("NumberOfFrames", 1) or 1) > 1:
+        return frames(path, found)
+    one = plane(path, found)
+    return [one] if one else []
+
+
+def _refuse_lost(found: list[Slice], without: dict[str, str]) -> None:
+    """Nothing; E-FILE-06 for a file without image that says it is one, or says nothing: it was cut short."""
+    kinds = {one.kind for one in found}
+    for path, said in without.items():
+        if not said or said in kinds:
+            raise _lost(path, "it ends before its image")
 
 
 def _sorted(found: list[Slice], name: str) -> Series:
@@ -143,6 +182,9 @@ def _refuse_mixture(found: list[Slice], name: str) -> None:
     count = len({s.series for s in found})
     if count > 1:
         raise AxesError("E-AXE-01", "more than one series in the folder", cause=str(count), remedy=ONE, file=name)
+    if first.spacing_mm and not all(0 < n < np.inf for n in first.spacing_mm):
+        cause = f"PixelSpacing {first.spacing_mm[0]:g}, {first.spacing_mm[1]:g}"
+        raise CalibrationError("E-CAL-02", "impossible spacing", cause=cause, file=name)
     for other in found[1:]:
         alike = (other.shape, other.bits, other.signed, other.place) == (
             first.shape, first.bits, first.signed, first.place,
@@ -164,7 +206,7 @@ def _refuse_mixture(found: list[Slice], name: str) -> None:
 def _same(one: tuple[float, ...] | None, two: tuple[float, ...] | None) -> bool:
     if one is None or two is None:
         return one is two
-    return bool(np.allclose(one, two, rtol=1e-5, atol=1e-4))
+    return bool(np.allclose(one, two, rtol=1e-5, atol=1e-4, equal_nan=True))
 
 
 @lru_cache(maxsize=1)
@@ -187,8 +229,8 @@ def voxels(found: Series) -> NDArray[Any]:
             cause = f"the header says {one.shape}, decoded {array.shape}"
             raise PixelError("E-PIX-02", "pixels differ from the header", cause=cause, file=name)
         scaled = (one.slope, one.intercept) != (1.0, 0.0)
-        kind = found.dtype.type
-        out[number] = array.astype(found.dtype) * kind(one.slope) + kind(one.intercept) if scaled else array
+        wide = found.dtype.type
+        out[number] = array.astype(found.dtype) * wide(one.slope) + wide(one.intercept) if scaled else array
         files.still(one.path, one.before)
     turned = np.ascontiguousarray(found.frame.apply(out))
     turned.setflags(write=False)

@@ -36,6 +36,7 @@ class Stored:
     shape : stored order, the fastest axis first. dtype : with its byte order. offset : of the voxels, in bytes of the
     file, or of what it unpacks to where ``packed`` is ``file``. slope, intercept : stored value -> value.
     claims : in array order (Z, Y, X). data, data_before : the file of the voxels and its stamp, where it is another.
+    flat : the header has two axes only; the third, of one element, was added here and has no size.
     """
 
     format: str
@@ -50,6 +51,7 @@ class Stored:
     warnings: tuple[str, ...] = ()
     data: str = ""
     data_before: files.Stamp | None = None
+    flat: bool = False
 
     @property
     def scaled(self) -> bool:

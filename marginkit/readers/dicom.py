@@ -1,4 +1,4 @@
-"""DICOM: CT and MR series, from a folder or from one file of it; slides and their segmentations.
+"""DICOM: CT and MR series, from a folder or from one file of it; slides; segmentations of both.
 
 The surprising thing: a file of a series is one plane of a volume, so its neighbours of the same series are read with
 it. Nothing about the patient leaves this module: no tag beyond a short list is decoded.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.records import Level, Picture
 
-from . import _dicomfile, _dicomtiles, _series
+from . import _dicomfile, _dicomsegments, _dicomtiles, _series
+from ._patient import Frame
 from ._window import ranges
 
 NAME = "dicom"
@@ -32,10 +34,15 @@ def claims(head: bytes, name: str) -> int:
 
 
 def read(path: str) -> Picture:
-    """The series as a volume (Z, Y, X); a plane by itself as (Y, X); a slide as (Y, X) or (Y, X, S)."""
+    """The series as a volume (Z, Y, X); a plane by itself as (Y, X); a slide as (Y, X) or (Y, X, S).
+
+    Segmentations are read from their own file only; in a folder of a series they are passed over.
+    """
     name = Path(path).name
     if not Path(path).is_dir() and (slide := _dicomtiles.tiled(path)):
         return _slide(name, slide)
+    if not Path(path).is_dir() and (segments := _dicomsegments.segmentation(path)):
+        return _segmentation(name, segments)
     found = _series.series(path)
     return _picture(name, found, alone=Path(path).is_dir() or len(found.paths) == 1)
 
@@ -49,14 +56,33 @@ def _picture(name: str, found: _series.Series, alone: bool) -> Picture:
         array = _series.voxels(found)[0] if flat else _series.voxels(found)
         return array[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
 
-    turned = found.frame.order != (0, 1, 2) or any(found.frame.flip)
-    flags = (("unknown_plane_gap",) if found.uneven else ()) + (("orientation_applied",) if turned else ())
+    turned = ("orientation_applied",) if _turned(found.frame) else ()
+    flags = (*(("unknown_plane_gap",) if found.uneven else ()), *turned)
     beside = () if alone else (f"{len(found.paths)} files of its series were read; the checksum covers the one named",)
     return Picture(
         name, "DICOM", "YX" if flat else "ZYX", shape, found.dtype, (Level(shape, (1.0, 1.0), level),), "volume",
         claims=(found.claim,), flags=flags, warnings=beside,
         origin_mm=None if flat else found.frame.origin_mm, direction=None if flat else found.frame.direction,
     )  # fmt: skip
+
+
+def _segmentation(name: str, found: _dicomsegments.Segments) -> Picture:
+    shape = found.frame.shape(found.shape)
+
+    def level(slices: tuple[slice, ...]) -> NDArray[Any]:
+        wanted = ranges(slices, shape)
+        return _dicomsegments.labels(found)[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
+
+    return Picture(
+        name, "DICOM segmentation", "ZYX", shape, np.dtype(np.uint16), (Level(shape, (1.0, 1.0), level),), "volume",
+        claims=(found.claim,), flags=("orientation_applied",) if _turned(found.frame) else (),
+        origin_mm=found.frame.origin_mm, direction=found.frame.direction,
+    )  # fmt: skip
+
+
+def _turned(place: Frame) -> bool:
+    """Whether (plane, row, column) is not (Z, Y, X) already."""
+    return place.order != (0, 1, 2) or any(place.flip)
 
 
 def _slide(name: str, found: _dicomtiles.Tiled) -> Picture:

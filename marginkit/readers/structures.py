@@ -31,11 +31,12 @@ def region(path: str, series: str, roi: str | None) -> Region:
 
     GridError E-GRID-01 where the image is no folder of a series.
     """
-    from ._rtstruct import rtstruct_mask, rtstruct_names
+    from ._rtstruct import rtstruct_names, rtstruct_voxels
 
     if not os.path.isdir(series):
         cause = f"it holds {', '.join(map(plain, rtstruct_names(path)))}"
         remedy = "Give the folder of the DICOM series that they were drawn on as the image."
         raise GridError("E-GRID-01", "contours need their series", cause=cause, remedy=remedy, file=path)
     told = f"{Path(path).name}#{roi}" if roi else Path(path).name
-    return Region(rtstruct_mask(path, series, roi), maker=told, flags=("rasterised_contours",))
+    data, flags = rtstruct_voxels(path, series, roi)
+    return Region(data, maker=told, flags=flags)

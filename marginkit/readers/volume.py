@@ -1,18 +1,20 @@
 """Volumes: NIfTI, NRRD and MetaImage; CT, MR and micro-CT, and masks of them.
 
 The surprising thing: none of these formats promises an order of axes. Every volume is turned to (Z, Y, X) of the
-patient, so that an image and its mask lie on one array however each was saved.
+patient, so that an image and its mask lie on one array however each was saved. A header with two axes is a picture
+(Y, X): what it says of a third one is nothing that was measured.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from marginkit import files
-from marginkit.records import Level, Picture
+from marginkit.records import Claim, Level, Picture
 
 from . import _metaimage, _nifti, _nrrd
 from ._stored import Stored, pixels
@@ -51,15 +53,24 @@ def _picture(path: str, mask: bool) -> Picture:
     before = files.stamp(path)
     name = Path(path).name
     stored = _header(path, name)
-    shape = stored.frame.shape(stored.shape)
+    whole = stored.frame.shape(stored.shape)
+    shape, axes, claims = (whole[1:], "YX", _of_plane(stored.claims)) if stored.flat else (whole, "ZYX", stored.claims)
 
     def level(slices: tuple[slice, ...]) -> NDArray[Any]:
         wanted = ranges(slices, shape)
         files.still(path, before)
-        return pixels(path, before, stored, mask)[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
+        array = pixels(path, before, stored, mask)
+        array = array[0] if stored.flat else array
+        return array[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
 
     return Picture(
-        name, stored.format, "ZYX", shape, stored.seen_dtype(mask), (Level(shape, (1.0, 1.0), level),), "volume",
-        claims=stored.claims, flags=("orientation_applied",) if stored.frame.turned else (), warnings=stored.warnings,
-        origin_mm=stored.frame.origin_mm, direction=stored.frame.direction,
+        name, stored.format, axes, shape, stored.seen_dtype(mask), (Level(shape, (1.0, 1.0), level),), "volume",
+        claims=claims, flags=("orientation_applied",) if stored.frame.turned else (), warnings=stored.warnings,
+        origin_mm=None if stored.flat else stored.frame.origin_mm,
+        direction=None if stored.flat else stored.frame.direction,
     )  # fmt: skip
+
+
+def _of_plane(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """The claims without their first axis."""
+    return tuple(replace(one, spacing_mm=one.spacing_mm[1:] if one.spacing_mm else None) for one in claims)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from marginkit.errors import PixelError, UsageError
 from marginkit.records import Picture, Region
 from marginkit.segmenters._channels import channel
+from marginkit.segmenters._levels import grid
 
 NAME = "threshold"
 GIVES = ("tissue", "tumor", "signal")
@@ -86,7 +87,7 @@ def segment(picture: Picture, options: Options) -> Region:
     where = "" if options.level == 0 else f", level {options.level}"
     return Region(
         mask,
-        *_grid(picture, options.level),
+        *grid(picture, options.level),
         maker=f"threshold {name} {' and '.join(said)}{smoothed}{tidied}{where}",
         flags=() if known.all() else ("excluded_values",),
     )
@@ -139,14 +140,3 @@ def _tidied(mask: NDArray[np.bool_], options: Options) -> tuple[NDArray[np.bool_
         mask = keep[labels]
         said.append(f"{int(keep.sum())} of {count} pieces kept")
     return mask, "".join(f", {one}" for one in said)
-
-
-def _grid(picture: Picture, level: int) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """(spacing_mm, origin_px) of a level; None, None for level 0."""
-    if level == 0:
-        return None, None
-    if picture.spacing_mm is None:
-        raise picture.refusal or UsageError("E-USE-06", "a coarser level needs a pixel size", file=picture.name)
-    ratio = (1.0,) * (len(picture.spatial_shape) - 2) + picture.levels[level].downsample
-    spacing = tuple(s * r for s, r in zip(picture.spacing_mm, ratio))
-    return spacing, tuple((r - 1) / 2 for r in ratio)

@@ -1,0 +1,73 @@
+"""marginkit segment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from marginkit.commands.terminal import print_json, print_table, progress, say
+from marginkit.commands.words import Axes, Confirm, Json, PixelSize, one_of
+
+if TYPE_CHECKING:
+    from marginkit.segmenting import Found
+
+EPILOG = "Example: marginkit segment slide.svs --what tissue --method specimen:ground=glass --out tissue.ome.tif"
+WHAT = ("tissue", "tumor", "ink", "signal")
+
+
+def segment(
+    image: Annotated[str, typer.Argument(metavar="IMAGE", help="The image.")],
+    what: Annotated[str, typer.Option("--what", metavar="WORD", help="tissue, tumor, ink or signal.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".ome.tif or .geojson.")],
+    method: Annotated[
+        str, typer.Option("--method", metavar="NAME", help="A segmenter, with options: NAME:key=value,key=value.")
+    ] = "",
+    pixel_size: PixelSize = None,
+    confirm: Confirm = False,
+    axes: Axes = None,
+    as_json: Json = False,
+) -> None:
+    """Find tissue, tumor, ink or signal; write it as a mask, a probability or outlines.
+
+    Without a pixel size it works in pixels, and says so.
+    """
+    from marginkit import opening, saving, segmenting
+
+    one_of(what, WHAT, "--what")
+    chosen = segmenting.choose(what, method)
+    picture = opening.open(image, pixel_size=pixel_size, confirm=confirm, axes=axes)
+    with progress(f"looking for {what} in {picture.name}"):
+        found = segmenting.classes(picture, chosen, what)
+    saving.save(out, found.regions, picture)
+    if picture.spacing_mm is None:
+        say(f"note: {picture.refusal or 'pixel size missing'} Areas are in pixels.")
+    for sentence in found.warnings:
+        say(f"note: {sentence}")
+    told = {
+        "what": what,
+        "method": chosen.name,
+        "options": chosen.told(),
+        "out": str(out),
+        "maker": found.maker,
+        "classes": {
+            name: {**saving.sizes(region, picture), **found.lengths(name)} for name, region in found.regions.items()
+        },
+    }
+    if as_json:
+        print_json(told)
+        return
+    _show(told, found)
+
+
+def _show(told: dict[str, Any], found: Found) -> None:
+    from marginkit import showing
+
+    rows = [[name, *map(_cell, one.values())] for name, one in told["classes"].items()]
+    columns = next(iter(told["classes"].values()))
+    print_table(showing.table((told["what"], *columns), rows, told["maker"]), [f"wrote {Path(told['out']).name}"])
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.6g}"
