@@ -35,7 +35,7 @@ def set_up() -> int:
         return 1
     if call(BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"):
         return 1
-    return install("--group", "dev", "-e", ".[dicom]")
+    return install("--group", "dev", "-e", ".[dicom,onnx,train]")
 
 
 def bring_viewer() -> None:
@@ -58,6 +58,16 @@ def bring_xvfb() -> None:
                 print(f"run.py: apt-get {words[0]} failed; tests in a viewer may be left out", file=sys.stderr)
 
 
+def browser() -> None:
+    """Bring Debian's Chromium where that can be done; without a browser the tests of the pages are skipped."""
+    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        return
+    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("run.py: installing chromium, for the tests of the report pages", file=sys.stderr)
+        call("apt-get", "update", "-qq")
+        call("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+
+
 def main(words: list[str]) -> int:
     """Run one of the commands of the README."""
     if not words or words[0] not in ("demo", "test"):
@@ -69,6 +79,7 @@ def main(words: list[str]) -> int:
     if words[0] == "demo":
         return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
     bring_viewer()
+    browser()
     return call(BIN / "python", "-m", "pytest", "-rs", *words[1:])
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from marginkit.agreeing import agree as agree
     from marginkit.errors import MarginError as MarginError
     from marginkit.judging import judge as judge
     from marginkit.judging import policies as policies
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "MarginError": "errors",
+    "agree": "agreeing",
     "judge": "judging",
     "policies": "judging",
     "Margins": "records",

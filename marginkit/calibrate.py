@@ -90,6 +90,7 @@ def against(taken: Calibration, claims: Sequence[Claim], kind: str) -> tuple[tup
     flags: list[str] = []
     notes: list[str] = []
     own = Claim(taken.source, taken.spacing_mm, taken.detail)
+    whose = "the typed" if taken.source == "typed" else f"the {taken.source}'s"
     if strange := implausible(own, kind):
         flags.append(strange.flag)
         notes.append(f"pixel size {strange.text}")
@@ -97,7 +98,7 @@ def against(taken: Calibration, claims: Sequence[Claim], kind: str) -> tuple[tup
         usable = not problem_of(claim, len(taken.spacing_mm)) and doubt_of(claim, kind) is None
         if usable and _difference(spacing_of(claim), taken.spacing_mm) > AGREE:
             flags.append("claims_disagree")
-            notes.append(f"the file says otherwise: {said(claim)}; the typed {worded(taken.spacing_mm)} is used")
+            notes.append(f"the file says otherwise: {said(claim)}; {whose} {worded(taken.spacing_mm)} is used")
     return tuple(dict.fromkeys(flags)), tuple(notes)
 
 

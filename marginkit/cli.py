@@ -13,13 +13,27 @@ from typing import Annotated, Any
 
 import typer
 
-from marginkit.commands import batch, demo, info, measure, policies, segment, selftest, train
+from marginkit.commands import (
+    agree,
+    batch,
+    calibrate,
+    demo,
+    info,
+    measure,
+    palette,
+    policies,
+    report,
+    segment,
+    selftest,
+    train,
+)
 from marginkit.commands.terminal import put, say
 from marginkit.commands.words import COULD_NOT, DONE, INTERRUPTED, WRONG_USAGE
 from marginkit.errors import MarginError, UsageError
 
 DEBUG = "MARGINKIT_DEBUG"
-COMMANDS = (demo, info, measure, batch, segment, train, policies, selftest)  # in the order of --help
+# in the order of --help
+COMMANDS = (demo, info, measure, batch, segment, train, calibrate, palette, agree, report, policies, selftest)
 
 app = typer.Typer(
     name="marginkit",

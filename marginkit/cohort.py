@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from marginkit import files, shelf, sources
+from marginkit import files, segmenting, shelf, sources
 from marginkit.errors import MarginError, UsageError
 from marginkit.pipeline import Job, stem
 from marginkit.records import STATES
@@ -26,7 +26,8 @@ MAX_CSV_BYTES = 256 << 20
 SOURCES = ("tumor", "signal", "specimen", "edge")
 YES_NO: dict[str, bool | None] = {"yes": True, "no": False, "unknown": None, "": None}
 COLUMNS = (
-    *("case", "image", *SOURCES, "name", "barrier", "sectors", "pixel_size", "axes", "state", "policy"),
+    *("case", "image", *SOURCES, "name", "barrier", "sectors", "ink", "ink_method", "pixel_size"),
+    *("confirm", "axes", "state", "policy"),
     *("radiotherapy", "limits", "slice", "boundary", "holes", "link_mm", "boundary_shift_mm"),
 )
 IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".svs", ".qptiff", ".nii", ".gz", ".nrrd", ".mha", ".mhd", ".zarr")
@@ -161,7 +162,10 @@ def _one_of(attribute: str, allowed: tuple[str, ...]) -> Any:
 
 _CONVERT: dict[str, Any] = {
     "sectors": lambda text: {"sectors": text},
+    "ink": lambda text: {"ink": text},
+    "ink_method": lambda text: {"ink_method": text},
     "pixel_size": lambda text: {"pixel_size": text},
+    "confirm": lambda text: {"confirm": {"yes": True, "no": False}[text.lower()]},
     "axes": lambda text: {"axes": text},
     "state": _one_of("state", STATES),
     "policy": lambda text: {"policies": tuple(one.strip() for one in text.split(";") if one.strip())},
@@ -186,6 +190,12 @@ def _contradictions(job: Job) -> Iterator[str]:
         yield "give either tumor or signal"
     if not job.specimen:
         yield "no specimen"
+    if job.ink:
+        try:
+            sources.ink_map(job.ink)
+            segmenting.choose("ink", job.ink_method)
+        except MarginError as error:
+            yield str(error)
     known = shelf.load("segmenters")
     for text in (job.tumor, job.signal, job.specimen, *job.names.values(), *job.barriers.values()):
         if not text:

@@ -11,6 +11,7 @@ MarginError
 ├── SizeError          E-SIZE-…  the file asks for more memory than allowed
 ├── PolicyError        E-POL-…   a policy is not usable
 ├── ModelError         E-MOD-…   a trained model is broken, unsafe, or not made for this image
+├── AgreementError   E-AGR-…   tables of readers cannot be compared
 ├── CaseNameError      E-NAME-…  a case name cannot be a file name
 ├── ShelfError         E-SHELF-… two extensions of one name, or none
 ├── UsageError         E-USE-…   what was asked for is not understood
@@ -119,6 +120,10 @@ class PolicyError(MarginError):
 
 class ModelError(MarginError):
     """A trained model is broken, unsafe, or not made for this image."""
+
+
+class AgreementError(MarginError):
+    """Tables of readers cannot be compared."""
 
 
 class CaseNameError(MarginError):

@@ -205,6 +205,17 @@ def safe_case_name(name: str) -> str:
     return name
 
 
+def make_folder(path: str | Path) -> Path:
+    """The folder, made where it is not there yet. E-FILE-12 where that cannot be."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        cause = error.strerror or type(error).__name__
+        raise FileError("E-FILE-12", "the folder cannot be made", cause=cause, file=folder) from error
+    return folder
+
+
 def _commit(step: str) -> None:
     """Called before and after each step of writing; tests put a fault here."""
 

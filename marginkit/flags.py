@@ -56,6 +56,11 @@ _ALL = (
     Flag("orientation_applied", "The orientation stored in the file was applied."),
     Flag("repaired_outline", "An outline crossed itself and was repaired."),
     Flag("uninked_edge", "Part of the outline carries no ink."),
+    Flag("ink_unassigned", "Some ink on the outline is of no sure colour and names no margin.", True),
+    Flag(
+        "brown_ink", "Brown on the outline was taken for yellow ink that dried; pigment and cautery look alike.", True
+    ),
+    Flag("pen_left_out", "Pen on the glass was seen and not taken for ink; look at it where it crosses tissue.", True),
     Flag("saturated_signal", "More than 0.1 % of the signal is saturated.", True),
     Flag("rasterised_contours", "Planar contours were turned into voxels by the pixel-centre rule."),
     Flag(

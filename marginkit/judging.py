@@ -14,6 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import TypeAlias
 
+from marginkit import sampling
 from marginkit.errors import PolicyError
 from marginkit.policy import Policy, read_policy
 from marginkit.records import Margin, Margins, State, Verdict
@@ -230,4 +231,6 @@ class _Case:
             return ", in the one plane examined"
         gap = self.margins.plane_spacing_mm
         apart = "" if gap is None else f", {gap:g} mm apart"
-        return f", in the {self.margins.planes} planes examined{apart}"
+        hidden = sampling.between(self.margins)
+        unseen = "" if hidden is None or self.margin.qualifier == "touching" else f"; {sampling.sentence(hidden)}"
+        return f", in the {self.margins.planes} planes examined{apart}{unseen}"

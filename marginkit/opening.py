@@ -12,9 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from marginkit import calibrate, files, shelf
+from marginkit import calibrate, files, scaling, shelf
 from marginkit.errors import AxesError, FileError, MarginError
-from marginkit.records import Calibration, Picture
+from marginkit.records import Picture
 
 
 def open(
@@ -31,6 +31,7 @@ def open(
     Parameters
     ----------
     pixel_size : ``0.5um``, or one length an axis in array order; it wins over what the file says, and is recorded.
+        ``ruler`` (``ruler:tick=1mm``), ``marker:size=10mm`` or ``points:y,x,y,x=10mm`` reads it off the picture.
     confirm : the user vouches for a pixel size that would be refused as implausible.
     mask : of a palette the indices are wanted, not the colours.
     axes : the true axes, where the file does not say them (``ZYX`` for pages that are planes).
@@ -119,14 +120,15 @@ def _resolved(picture: Picture, confirm: bool, ndim: int) -> Picture:
 
 
 def _typed(picture: Picture, pixel_size: str, ndim: int) -> Picture:
-    try:
-        typed = calibrate.typed(pixel_size, ndim)
-    except MarginError as error:
-        raise error.about(picture.name) from error
+    if scaling.is_scale(pixel_size):
+        typed = scaling.calibration(picture, pixel_size)
+    else:
+        try:
+            typed = calibrate.typed(pixel_size, ndim)
+        except MarginError as error:
+            raise error.about(picture.name) from error
     flags, notes = calibrate.against(typed, picture.claims, picture.kind)
-    taken = Calibration(
-        typed.spacing_mm, typed.source, typed.detail, flags=tuple(dict.fromkeys((*typed.flags, *flags)))
-    )
+    taken = replace(typed, flags=tuple(dict.fromkeys((*typed.flags, *flags))))
     return replace(
         picture,
         calibration=taken,

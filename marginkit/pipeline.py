@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from marginkit import edges, files, flags, judging, provenance, reading, shelf
-from marginkit.errors import FileError, MarginError, MeasureError, UsageError
+from marginkit import edges, files, flags, judging, provenance, reading, segmenting, shelf, sources
+from marginkit.errors import MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
 from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
@@ -24,7 +24,8 @@ class Job:
     """What is to be done with one image. Sources are written as on the command line (see ``sources``).
 
     tumor, signal : one of the two. edge : ``SRC`` or ``CLASS=SRC,…``. names, barriers : name or type to source.
-    sectors : ``up=superior,right=lateral``. pixel_size : as typed. plane : of a stack, from 0. radiotherapy : None
+    sectors : ``up=superior,right=lateral``. ink : ``blue=superior,black=deep``; ink_method : its segmenter, with
+    options. pixel_size : as typed. plane : of a stack, from 0. radiotherapy : None
     where it is not known. case : name of the case; empty: that of the image.
     """
 
@@ -36,6 +37,8 @@ class Job:
     names: Mapping[str, str] = field(default_factory=dict)
     sectors: str = ""
     barriers: Mapping[str, str] = field(default_factory=dict)
+    ink: str = ""
+    ink_method: str = "ink"
     pixel_size: str | None = None
     confirm: bool = False
     axes: str | None = None
@@ -92,7 +95,8 @@ def measured(job: Job) -> Measured:
     )
     fetcher = Fetcher(picture, plane, job.image)
     regions = segmented(job, fetcher)
-    inputs = with_edges(job, fetcher, regions, picture, plane)
+    inks = inked(job, picture, regions["specimen"])
+    inputs = with_edges(job, fetcher, regions, picture, plane, inks)
     result, slices, plane = all_planes(inputs, picture, plane)
     if plane is not None:
         regions = {role: at_plane(region, plane, picture) for role, region in regions.items()}
@@ -102,12 +106,13 @@ def measured(job: Job) -> Measured:
         picture=picture,
         result=result,
         verdicts=tuple(verdicts),
-        warnings=tuple(sentences(picture, regions, result, fetcher.notes)),
-        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job)),
+        warnings=tuple(sentences(picture, regions, result, (*fetcher.notes, *inks.notes))),
+        provenance=provenance.record(picture, fetcher.inputs, regions, _options(job), rules),
         slices=slices,
         plane=plane,
         regions=regions,
         limits_mm=job.limits_mm,
+        ink=inks.record,
     )
 
 
@@ -117,7 +122,30 @@ def segmented(job: Job, fetcher: Fetcher) -> dict[str, Region]:
     return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}
 
 
-def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: Picture, plane: int | None) -> Inputs:
+@dataclass(frozen=True)
+class Inked:
+    """What ink says of a case: named parts of the outline, the record of lengths, sentences."""
+
+    regions: Mapping[str, Region] = field(default_factory=dict)
+    record: Mapping[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def inked(job: Job, picture: Picture, specimen: Region) -> Inked:
+    """The margins that ink names, and the outline that each colour covers. UsageError where a colour is absent."""
+    if not job.ink:
+        return Inked()
+    names = sources.ink_map(job.ink)
+    chosen = segmenting.choose("ink", job.ink_method)
+    found = chosen.module.find(picture, chosen.options, specimen)
+    told = {key: Path(value).name if isinstance(value, str) else value for key, value in chosen.told().items()}
+    record = {"outline_mm": found.lengths_mm(), "names": dict(names), "method": {chosen.name: told}}
+    return Inked(chosen.module.named(found, names), record, tuple(map(flags.sentence, found.flags)))
+
+
+def with_edges(
+    job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: Picture, plane: int | None, inks: Inked
+) -> Inputs:
     """All that the measurement needs; what was drawn of names and barriers is added to the regions."""
     assert picture.calibration is not None
     spacing_mm = picture.calibration.spacing_mm if plane is None else picture.calibration.spacing_mm[-2:]
@@ -126,6 +154,9 @@ def with_edges(job: Job, fetcher: Fetcher, regions: dict[str, Region], picture: 
     edge = edges.as_edge({kind: fetcher.region(text, f"edge {kind}".strip()) for kind, text in asked.items()})
     wedges = edges.sectors(job.sectors, specimen, spacing_mm) if job.sectors else {}
     drawn = {name: fetcher.region(text, f"name {name}") for name, text in job.names.items()}
+    if twice := sorted(set(drawn) & set(inks.regions)):
+        raise UsageError("E-USE-10", f"margin {twice[0]!r} is named twice", cause="by ink and by --name")
+    drawn |= inks.regions
     barrier = {kind: fetcher.region(text, f"barrier {kind}", lines=True) for kind, text in job.barriers.items()}
     regions |= {region.name: region for region in barrier.values()}
     return Inputs(
@@ -182,12 +213,7 @@ def sentences(picture: Picture, regions: Mapping[str, Region], result: Margins, 
 
 def write(case: Measured, folder: str | Path) -> list[Path]:
     """The files written: every report on the shelf, each whole or not at all. E-FILE-12 where that cannot be."""
-    root = Path(folder)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise FileError("E-FILE-12", "the folder cannot be made", cause=cause, file=root) from error
+    root = files.make_folder(folder)
     written = []
     for report in shelf.load("reports").values():
         with files.write_atomic(root / report.FILE) as stream:
@@ -198,6 +224,17 @@ def write(case: Measured, folder: str | Path) -> list[Path]:
 
 def _options(job: Job) -> dict[str, Any]:
     """What was asked, without names of files: those are among the inputs."""
-    kept = ("pixel_size", "axes", "sectors", "boundary", "holes", "link_mm", "boundary_shift_mm", "radiotherapy")
+    kept = (
+        "pixel_size",
+        "axes",
+        "sectors",
+        "ink",
+        "ink_method",
+        "boundary",
+        "holes",
+        "link_mm",
+        "boundary_shift_mm",
+        "radiotherapy",
+    )
     said = {name: getattr(job, name) for name in kept}
     return {**said, "confirmed": job.confirm, "slice": job.plane, "policies": list(job.policies)}

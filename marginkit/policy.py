@@ -129,6 +129,26 @@ class Policy:
         return next(level for level in self.levels if level.applies(context) and level.range.holds(value_mm))
 
 
+def told(policy: Policy) -> dict[str, Any]:
+    """A policy with its citation and domain in plain words, as JSON knows them."""
+    levels = []
+    for level in policy.levels:
+        when = ", ".join(f"{name.replace('_', ' ')} {'yes' if value else 'no'}" for name, value in level.when.items())
+        levels.append(f"{level.label}: {level.rule} mm{f' ({when})' if when else ''}")
+    return {
+        "id": policy.id,
+        "title": policy.title,
+        "citation": policy.citation,
+        "note": policy.note,
+        "reference": policy.reference,
+        "organ": policy.organ,
+        "histology": policy.histology,
+        "states": list(policy.states),
+        "needs": list(policy.needs),
+        "levels": levels,
+    }
+
+
 def _check_cover(name: str, levels: list[PolicyLevel], context: Mapping[str, bool]) -> None:
     """Refuses levels that leave a margin without a category or give it two."""
     where = f" where {', '.join(f'{k} is {v}'.lower() for k, v in context.items())}" if context else ""

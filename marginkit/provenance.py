@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 import marginkit
+from marginkit.policy import Policy, told
 from marginkit.records import Picture, Region
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "shapely", "tifffile", "opencv-python-headless")
@@ -21,8 +22,10 @@ def record(
     inputs: Sequence[Mapping[str, str]],
     regions: Mapping[str, Region],
     options: Mapping[str, Any],
+    policies: Sequence[Policy] = (),
 ) -> dict[str, Any]:
-    """The provenance of a case: versions, every file that was read with its SHA-256, who made each region, options."""
+    """The provenance of a case: versions, every file that was read with its SHA-256, who made each region, options,
+    and the policies in full."""
     return {
         "marginkit": marginkit.__version__,
         "python": platform.python_version(),
@@ -30,6 +33,7 @@ def record(
         "inputs": [{"role": "image", "name": picture.name, "sha256": picture.sha256}, *inputs],
         "regions": {role: region.maker for role, region in regions.items()},
         "options": dict(options),
+        "policies": [told(policy) for policy in policies],
         "research_use_only": True,
     }
 

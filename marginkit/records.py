@@ -426,6 +426,7 @@ class Measured:
     regions : what was drawn or found, by name: ``tumor`` (or ``signal``), ``specimen``, named edges, barriers.
     signal : the numbers of fluorescence (tbr, cnr, background, threshold, saturated …), None where there is none.
     limits_mm : distances below which the length of cut edge is reported.
+    ink : outline that each colour covers, in mm, and which margin it names; None where ink was not looked for.
     """
 
     case: str
@@ -439,6 +440,7 @@ class Measured:
     regions: Mapping[str, Region] = field(default_factory=dict)  # a plain dict: it travels to workers
     signal: Mapping[str, Any] | None = None
     limits_mm: tuple[float, ...] = (1.0, 5.0)
+    ink: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

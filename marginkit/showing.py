@@ -15,7 +15,7 @@ from marginkit.wording import interval, judged, shown
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from marginkit.policy import Policy
+    from marginkit.agreement.found import Agreement
     from marginkit.records import Calibration, Claim, Measured, Picture
 
 
@@ -94,26 +94,6 @@ def _size(spacing_mm: Sequence[float] | None) -> str:
     return "" if spacing_mm is None else f"{' x '.join(f'{s:.6g}' for s in spacing_mm)} mm"
 
 
-def policy(one: Policy) -> dict[str, Any]:
-    """A policy with its citation, as JSON."""
-    levels = []
-    for level in one.levels:
-        when = ", ".join(f"{name.replace('_', ' ')} {'yes' if value else 'no'}" for name, value in level.when.items())
-        levels.append(f"{level.label}: {level.rule} mm{f' ({when})' if when else ''}")
-    return {
-        "id": one.id,
-        "title": one.title,
-        "citation": one.citation,
-        "note": one.note,
-        "reference": one.reference,
-        "organ": one.organ,
-        "histology": one.histology,
-        "states": list(one.states),
-        "needs": list(one.needs),
-        "levels": levels,
-    }
-
-
 def policy_table(told: dict[str, Any]) -> Table:
     """One policy in full."""
     rows = [(key, "\n".join(value) if isinstance(value, list) else value) for key, value in told.items() if value]
@@ -144,6 +124,30 @@ def phantoms_table(told: Iterable[dict[str, Any]]) -> Table:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.6g}"
+
+
+def agreement_table(found: Agreement) -> Table:
+    """What readers agree on: what is said of each margin name and pair, one fact a row."""
+    return table(("margin", "readers", "", ""), _agreement_rows(found), "agreement")
+
+
+def _agreement_rows(found: Agreement) -> Iterator[tuple[str, str, str, str]]:
+    from marginkit.agreement import page
+
+    for group in found.groups:
+        yield group.margin, "all", "cases", page.counts(group)
+        for one in group.correlations:
+            yield group.margin, "all", one.form, page.valued(one.value, one.interval)
+        for pair in group.pairs:
+            both = " / ".join(pair.readers)
+            yield from ((group.margin, both, *row) for row in page.rows(pair))
+            for at in pair.screenings:
+                yield group.margin, both, f"sensitivity < {at.limit_mm:g} mm", page.shared(at.sensitivity)
+                yield group.margin, both, f"specificity < {at.limit_mm:g} mm", page.shared(at.specificity)
+            for policy, kappa in pair.verdicts.items():
+                yield group.margin, both, f"kappa, {policy}", "; ".join(page.verdict(kappa))
+    if found.masks:
+        yield "masks", "all", "overlap", page.dice(found)
 
 
 def below(case: Measured) -> list[str]:

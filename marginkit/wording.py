@@ -21,8 +21,7 @@ def millimetres(value_mm: float) -> str:
     if 0 < value_mm < 0.1:
         return f"{value_mm:.2g} mm"
     rounded = round(value_mm, 1)
-    hides = rounded != value_mm and rounded == round(value_mm)
-    return f"{rounded:.1f} mm ({_unlike(value_mm, rounded)})" if hides else f"{rounded:.1f} mm"
+    return f"{rounded:.1f} mm ({_unlike(value_mm, rounded)})" if _hides(value_mm) else f"{rounded:.1f} mm"
 
 
 def _unlike(value_mm: float, rounded_mm: float) -> str:
@@ -40,6 +39,30 @@ def shown(margin: Margin) -> str:
     return SIGN[margin.qualifier] + millimetres(margin.value_mm)
 
 
+def centimetres(margin: Margin) -> str:
+    """A margin in centimetres, to the same tenth of a millimetre; empty where there is none.
+
+    >>> centimetres(Margin("all", 3.2499, (3.1, 3.4), "at_most"))
+    '≤ 0.32 cm'
+    >>> centimetres(Margin("all", 0.9996, (0.9, 1.1), "exact"))
+    '0.10 cm (0.09996)'
+    """
+    if margin.value_mm is None:
+        return ""
+    value_mm = margin.value_mm
+    if 0 < value_mm < 0.1:
+        return f"{SIGN[margin.qualifier]}{value_mm / 10:.2g} cm"
+    rounded = round(value_mm, 1)
+    exact = f" ({value_mm / 10:.12g})" if _hides(value_mm) else ""
+    return f"{SIGN[margin.qualifier]}{rounded / 10:.2f} cm{exact}"
+
+
+def _hides(value_mm: float) -> bool:
+    """Whether rounding to 0.1 mm would move the value onto a whole millimetre."""
+    rounded = round(value_mm, 1)
+    return rounded != value_mm and rounded == round(value_mm)
+
+
 def interval(margin: Margin) -> str:
     """The interval in words, with as many digits as tell its ends apart; empty where there is none.
 
@@ -48,9 +71,16 @@ def interval(margin: Margin) -> str:
     >>> interval(Margin("all", 3.2, (3.18, 3.21), "exact"))
     '3.18–3.21 mm'
     """
-    if margin.interval_mm is None:
-        return ""
-    low, high = margin.interval_mm
+    return "" if margin.interval_mm is None else span(*margin.interval_mm)
+
+
+def span(low_mm: float, high_mm: float) -> str:
+    """From one length to another, with as many digits as tell them apart; empty where nothing does.
+
+    >>> span(3.861, 3.907)
+    '3.86–3.91 mm'
+    """
+    low, high = low_mm, high_mm
     digits = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
     return "" if digits is None else f"{low:.{digits}f}–{high:.{digits}f} mm"
 

@@ -17,7 +17,20 @@ from typer.testing import CliRunner
 
 from marginkit import cli
 
-COMMANDS = ("demo", "info", "measure", "batch", "segment", "train", "policies", "selftest")
+COMMANDS = (
+    "demo",
+    "info",
+    "measure",
+    "batch",
+    "segment",
+    "train",
+    "calibrate",
+    "palette",
+    "agree",
+    "report",
+    "policies",
+    "selftest",
+)
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -93,7 +106,7 @@ def test_out_holds_every_report(tmp_path: Path, capsys: pytest.CaptureFixture[st
     code, _, err = call(capsys, *case(tmp_path, "--out", tmp_path / "deep" / "out"))
     assert code == 0
     names = {file.name for file in (tmp_path / "deep" / "out").iterdir()}
-    assert names == {"result.json", "margins.csv", "margins.geojson", "overlay.png"}
+    assert names == {"result.json", "margins.csv", "margins.geojson", "overlay.png", "report.html"}
     assert "wrote" in err
 
 

@@ -14,18 +14,21 @@ PACKAGE = Path(marginkit.__file__).parent
 FLOORS = {
     **dict.fromkeys(["errors", "flags"], 1),
     "geometry": 1.5,
-    **dict.fromkeys(["records", "units", "shelf", "files"], 2),
+    **dict.fromkeys(["records", "units", "shelf", "files", "stains"], 2),
+    **dict.fromkeys(["wording", "pages"], 2.4),  # words and sheets of paper
     **dict.fromkeys(
-        ["ometiff", "classifier", "regions", "policy", "wording", "doubts", "fluorescence"], 2.5
+        ["ometiff", "classifier", "regions", "policy", "sampling", "spread", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
-    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agree", "phantoms"], 3),
+    **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agreement", "phantoms", "rulers"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
     **dict.fromkeys(
         [
             "opening",
+            "scaling",
             "segmenting",
             "saving",
             "training",
+            "palettes",
             "reading",
             "sources",
             "grids",
@@ -36,6 +39,9 @@ FLOORS = {
             "pipeline",
             "samples",
             "cohort",
+            "cohortpage",
+            "agreeing",
+            "comparing",
         ],
         4,
     ),
@@ -67,6 +73,9 @@ PURE = {
     "min_share",
     "saturated_share",
     "sds",
+    "dice",
+    "confidence",
+    "z",
     "low",
     "counts",
 }
@@ -150,6 +159,7 @@ def test_importing_marginkit_loads_nothing_heavy() -> None:
         "rich",
         "pydicom",
         "nibabel",
+        "jinja2",
     ]
     code = f"import sys, marginkit; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -281,7 +281,7 @@ def test_F13_same_input_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         pipeline.write(measured(job(image, policies=("uicc-r",))), tmp_path / name)
         found.append({file.name: file.read_bytes() for file in (tmp_path / name).iterdir()})
-    assert set(found[0]) == {"result.json", "margins.csv", "margins.geojson", "overlay.png"}
+    assert set(found[0]) == {"result.json", "margins.csv", "margins.geojson", "overlay.png", "report.html"}
     assert found[0] == found[1]
 
 

@@ -186,3 +186,10 @@ def test_G02_not_a_number_is_refused_by_name():
 
 def test_G01_json_keeps_names_as_they_are():
     assert written(square_case(case='=cmd|"µ"'))["case"] == '=cmd|"µ"'
+
+
+def test_what_planes_can_hide_is_said_in_numbers():
+    """A tumor 26 mm across in planes 10 mm apart: 5-12-13, so a front can hide 1 mm."""
+    sized = replace(volume(), size=TumorSize(26.0, volume_mm3=9.0), planes=4, plane_spacing_mm=10.0)
+    assert written(square_case(result=sized))["sampling"] == {"gap_mm": 10.0, "radius_mm": 13.0, "nearer_mm": 1.0}
+    assert written(square_case())["sampling"] is None

@@ -17,6 +17,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from marginkit import stains
+
 Plane: TypeAlias = NDArray[np.uint8]
 Kind: TypeAlias = Literal["value", "gradient", "texture", "ridge", "valley", "along", "across"]
 KINDS: tuple[Kind, ...] = ("value", "gradient", "texture", "ridge", "valley", "along", "across")
@@ -25,7 +27,6 @@ ALIGN_PX = 1 << (SCALES - 1)
 BLOCK_PX = 2  # of the grid on which features come
 HALO_PX = 6 * ALIGN_PX  # farther than anything that a feature sees
 STAINS = ("haematoxylin", "eosin")
-_VECTORS = np.array([[0.650, 0.704, 0.286], [0.072, 0.990, 0.105], [0.268, 0.570, 0.776]])  # H, E, rest
 
 
 @dataclass(frozen=True, order=True)
@@ -48,11 +49,8 @@ def with_stains(colours: NDArray[np.uint8]) -> tuple[Plane, ...]:
     """Red, green, blue, haematoxylin and eosin of (y, x, 3) colours; optical density 2.4 is 255."""
     import cv2
 
-    density = np.round(-np.log10(np.maximum(np.arange(256), 1) / 255) * 255 / 2.4).astype(np.uint8)
-    vectors = _VECTORS / np.linalg.norm(_VECTORS, axis=1, keepdims=True)
-    unmixed = np.linalg.inv(vectors).T[:2].astype(np.float32)
-    stains = cv2.transform(cv2.LUT(colours, density), unmixed)
-    return tuple(np.ascontiguousarray(plane) for plane in (*cv2.split(colours), *cv2.split(stains)))
+    apart = stains.amounts(colours, stains.matrix(("haematoxylin", "eosin", "dab")), (0, 1))
+    return tuple(np.ascontiguousarray(plane) for plane in (*cv2.split(colours), *cv2.split(apart)))
 
 
 def compute(planes: Sequence[Plane], wanted: Sequence[Feature]) -> list[Plane]:

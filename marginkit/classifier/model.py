@@ -25,6 +25,7 @@ SCHEMA = "marginkit.pixels/1"
 LIMIT_BYTES, WIDE_BYTES = 16 << 20, 64 << 20
 ARRAYS = {"card": 1, "plane": 2, "threshold": 2, "weight": 3, "bias": 1, "colours": 2}
 BINS = 16
+STAINED = 190  # a pixel whose darkest colour is below: pale ground is alike in all stains
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,9 @@ def _card(told: Any) -> Card:
 
 
 def tints(colours: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Share of pixels by tint, (16, 16): red less green, blue less green; of pixels that are not nearly white."""
+    """Share of pixels by tint, (16, 16): red less green, blue less green; of stained pixels."""
     pixels = colours.reshape(-1, 3).astype(np.int16)
-    pixels = pixels[pixels.min(axis=1) < 225]
+    pixels = pixels[pixels.min(axis=1) < STAINED]
     if not len(pixels):
         return np.zeros((BINS, BINS))
     bins = np.minimum((pixels[:, [0, 2]] - pixels[:, 1:2] + 256) >> 5, BINS - 1)

@@ -33,6 +33,10 @@ def measure(
     barrier: Annotated[
         list[str] | None, typer.Option("--barrier", metavar="TYPE=SRC", help="A barrier; repeatable.")
     ] = None,
+    ink: Annotated[str, typer.Option("--ink", metavar="MAP", help="Margins by ink: blue=superior,black=deep.")] = "",
+    ink_method: Annotated[
+        str, typer.Option("--ink-method", metavar="NAME", help="Of the inks, with options: ink:palette=FILE.")
+    ] = "ink",
     pixel_size: PixelSize = None,
     confirm: Confirm = False,
     axes: Axes = None,
@@ -77,6 +81,8 @@ def measure(
         names=pairs(name, "--name"),
         sectors=sectors,
         barriers=pairs(barrier, "--barrier", "barrier"),
+        ink=ink,
+        ink_method=ink_method,
         pixel_size=pixel_size,
         confirm=confirm,
         axes=axes,

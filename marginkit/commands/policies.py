@@ -19,16 +19,17 @@ def policies(
 ) -> None:
     """List the published rules, or show one in full."""
     from marginkit import judging, showing
+    from marginkit.policy import told
 
     if policy is not None:
-        one = showing.policy(judging.find(policy, folder))
+        one = told(judging.find(policy, folder))
         if as_json:
             print_json(one)
         else:
             print_table(showing.policy_table(one))
         return
-    told = [showing.policy(one) for one in judging.policies(folder).values()]
+    known = [told(one) for one in judging.policies(folder).values()]
     if as_json:
-        print_json(told)
+        print_json(known)
     else:
-        print_table(showing.policies_table(told))
+        print_table(showing.policies_table(known))

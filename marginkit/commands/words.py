@@ -13,7 +13,7 @@ STATES = ("fresh", "fixed", "slide", "in-vivo")
 Json = Annotated[bool, typer.Option("--json", help="JSON alone on stdout.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write result files into this folder.")]
 PixelSize = Annotated[
-    str | None, typer.Option("--pixel-size", metavar="SIZE", help="0.5um, or one an axis: 5mm,0.1mm,0.1mm.")
+    str | None, typer.Option("--pixel-size", metavar="SIZE", help="0.5um; one an axis: 5mm,0.1mm,0.1mm; or ruler.")
 ]
 Confirm = Annotated[bool, typer.Option("--confirm-pixel-size", help="Vouch for a pixel size that looks wrong.")]
 Axes = Annotated[str | None, typer.Option("--axes", metavar="AXES", help="True axes of the image, e.g. ZYX.")]

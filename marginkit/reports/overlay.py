@@ -6,6 +6,7 @@ shown as long as they are, and a volume is cut three times through the closest p
 
 from __future__ import annotations
 
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,28 @@ FILE = "overlay.png"
 GAP = 14
 CORNER_PX = 240  # of a montage: the close-up goes where there is so much room
 ENLARGE_BELOW_PX = 220  # a pair that is drawn longer needs no close-up
+_kept = local()  # of each thread, the case drawn last and its picture
 
 
 def write(case: Measured, stream: Any) -> None:
     """Write the picture as PNG."""
     import cv2
 
-    done, packed = cv2.imencode(".png", cv2.cvtColor(draw(case), cv2.COLOR_RGB2BGR))
+    done, packed = cv2.imencode(".png", cv2.cvtColor(shared(case), cv2.COLOR_RGB2BGR))
     if not done:
         raise MarginError("E-OUT-03", "the overlay could not be encoded")
     stream.write(packed.tobytes())
+
+
+def shared(case: Measured) -> Pixels:
+    """The picture of ``draw``, drawn once for the two reports that show it; who asks second takes it away."""
+    last: tuple[Measured, Pixels] | None = getattr(_kept, "last", None)
+    _kept.last = None
+    if last is not None and last[0] is case:
+        return last[1]
+    drawn = draw(case)
+    _kept.last = (case, drawn)
+    return drawn
 
 
 def draw(case: Measured) -> Pixels:

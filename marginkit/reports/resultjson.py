@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from marginkit import sampling
 from marginkit.errors import MarginError
 from marginkit.records import BarrierResult, Focus, Margin, Margins, Measured, Profile, Verdict
 
@@ -44,6 +45,7 @@ def document(case: Measured) -> dict[str, Any]:
         "plane": case.plane,
         "slices": [{"index": i, **_measurement(one, case.limits_mm)} for i, one in case.slices],
         "signal": case.signal,
+        "ink": case.ink,
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
         "warnings": list(case.warnings),
         "provenance": case.provenance,
@@ -74,6 +76,7 @@ def _measurement(result: Margins, limits_mm: tuple[float, ...]) -> dict[str, Any
         "boundary": result.boundary,
         "planes": result.planes,
         "plane_spacing_mm": result.plane_spacing_mm,
+        "sampling": _sampling(result),
         "margins": [_margin(margin, result.ndim) for margin in result.margins],
         "profile": _profile(result.profile, limits_mm),
         "foci": [_focus(focus) for focus in result.foci],
@@ -147,6 +150,14 @@ def _barrier(barrier: BarrierResult, ndim: int) -> dict[str, Any]:
         "free_on_segment_mm": barrier.free_on_segment_mm,
         sized("behind_edge", ndim): barrier.behind_size,
     }
+
+
+def _sampling(result: Margins) -> dict[str, Any] | None:
+    """What planes can hide; None where there is nothing to say."""
+    found = sampling.between(result)
+    if found is None:
+        return None
+    return {"gap_mm": found.gap_mm, "radius_mm": found.radius_mm, "nearer_mm": found.nearer_mm}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

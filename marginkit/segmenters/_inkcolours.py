@@ -6,6 +6,7 @@ between 240° and 350°, where no ink is looked for.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.errors import UsageError
+from marginkit import files
+from marginkit.errors import PixelError, UsageError
 
 COLOURS = ("black", "blue", "green", "yellow", "orange", "red", "unassigned")
 UNASSIGNED = COLOURS.index("unassigned") + 1
+SCHEMA, LIMIT_BYTES = "marginkit.palette/1", 1 << 16
+PALEST = 0.12  # saturation below which a pixel has no colour
 _ONE = re.compile(r"(blue|green|yellow|orange|red)=([0-9.]+)/([0-9.]+)")
 
 
@@ -28,7 +32,7 @@ class Ink:
     hue_deg: float
     tolerance_deg: float
     saturation: tuple[float, float] = (0.22, 1.0)
-    brightest: tuple[float, ...] = (0.97,)
+    brightest: float = 0.97
 
 
 PALETTE: Mapping[str, tuple[Ink, ...]] = {
@@ -36,14 +40,16 @@ PALETTE: Mapping[str, tuple[Ink, ...]] = {
     "green": (Ink(148, 38, (0.22, 1.0)),),
     # the second yellow is one that dried brown
     "yellow": (
-        Ink(54, 13, (0.15, 1.0), (0.985,)),
-        Ink(25, 20, (0.15, 0.80), (0.985,)),
+        Ink(54, 13, (0.15, 1.0), 0.985),
+        Ink(25, 20, (0.15, 0.80), 0.985),
     ),
     "orange": (Ink(24, 14, (0.80, 1.0)),),
     "red": (Ink(355, 7, (0.75, 1.0)),),
 }
 FAR = 9.0  # in tolerances: no such colour
 BLACK_BRIGHTEST, BLACK_SATURATION = 0.66, 0.36
+BROWN_DEG = 41.0
+CORE_BRIGHTEST, CORE_CHROMA = 0.5, 0.1
 
 
 def from_text(text: str) -> dict[str, tuple[Ink, ...]]:
@@ -57,6 +63,73 @@ def from_text(text: str) -> dict[str, tuple[Ink, ...]]:
             raise UsageError("E-USE-03", "ink palette not understood", cause=f"{word.strip()!r:.60}", remedy=remedy)
         found[match[1]] = (Ink(hue, tolerance),)
     return found
+
+
+def chosen(text: str) -> dict[str, tuple[Ink, ...]]:
+    """Own colours from a palette file (``.json``), or as ``from_text`` reads them."""
+    return load(text) if text.strip().lower().endswith(".json") else from_text(text)
+
+
+def patch(colours: NDArray[np.uint8], glass: NDArray[np.float32]) -> Ink:
+    """The colour of a patch of ink, (y, x, 3): its middle hue, and a tolerance that holds nine tenths of it.
+
+    PixelError E-PIX-04 where half of the patch is colourless.
+    """
+    hue, saturation, value = (np.asarray(one).ravel() for one in _hsv(colours, glass))
+    own = saturation >= PALEST
+    if own.mean() < 0.5:
+        cause = f"{own.mean():.0%} of it has a colour"
+        raise PixelError(
+            "E-PIX-04", "the patch shows no coloured ink", cause=cause, remedy="Take a patch of ink alone."
+        )
+    turns = np.exp(1j * np.radians(hue[own]))
+    middle_deg = float(np.degrees(np.angle(turns.mean())) % 360)
+    off_deg = np.abs((hue[own] - middle_deg + 180) % 360 - 180)
+    tolerance_deg = float(np.clip(np.percentile(off_deg, 90) * 1.5, 8, 60))
+    low = float(np.clip(np.percentile(saturation[own], 5) * 0.8, 0.1, 0.9))
+    bright = float(np.clip(np.percentile(value[own], 95) * 1.05, 0.3, 0.99))
+    return Ink(round(middle_deg, 1), round(tolerance_deg, 1), (round(low, 3), 1.0), round(bright, 3))
+
+
+def load(path: str) -> dict[str, tuple[Ink, ...]]:
+    """Colours of a palette file. UsageError E-USE-03 where it is none."""
+    content = files.read_bounded(path, LIMIT_BYTES)
+    try:
+        told: Any = json.loads(content)
+        if told["schema"] != SCHEMA:
+            raise ValueError(f"its schema is not {SCHEMA}")
+        return {str(name): tuple(_ink(str(name), one) for one in inks) for name, inks in told["inks"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        cause = f"no {error}" if isinstance(error, KeyError) else str(error)[:100] or type(error).__name__
+        remedy = "Make one with marginkit palette."
+        raise UsageError("E-USE-03", "ink palette not understood", cause=cause, remedy=remedy, file=path) from error
+
+
+def _ink(name: str, told: Any) -> Ink:
+    low, high = map(float, told["saturation"])
+    ink = Ink(float(told["hue_deg"]), float(told["tolerance_deg"]), (low, high), float(told["brightest"]))
+    if name not in COLOURS[1:-1]:
+        raise ValueError(f"{name[:40]!r} is none of {', '.join(COLOURS[1:-1])}")
+    if not (0 <= ink.hue_deg <= 360 and 0 < ink.tolerance_deg <= 60 and 0 <= low < high <= 1):
+        raise ValueError("hue is 0 to 360, tolerance to 60, saturation 0 to 1")
+    return ink
+
+
+def as_text(inks: Mapping[str, tuple[Ink, ...]]) -> str:
+    """A palette file."""
+    told = {
+        name: [
+            {
+                "hue_deg": one.hue_deg,
+                "tolerance_deg": one.tolerance_deg,
+                "saturation": list(one.saturation),
+                "brightest": one.brightest,
+            }
+            for one in some
+        ]
+        for name, some in inks.items()
+    }
+    return json.dumps({"schema": SCHEMA, "inks": told}, indent=2) + "\n"
 
 
 def classify(
@@ -80,11 +153,22 @@ def classify(
     return np.where(unsure, UNASSIGNED, labels).astype(np.uint8)
 
 
+def black_cores(look: NDArray[np.uint8], glass: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Pixels so dark and grey that no stain makes them: where a coat of black ink is thick."""
+    _, saturation, value = _hsv(look, glass)
+    return np.asarray((value < CORE_BRIGHTEST) & (saturation * value < CORE_CHROMA), np.bool_)
+
+
+def brown(look: NDArray[np.uint8], glass: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Pixels that are rather brown than yellow: ink that dried, or melanin, or cautery."""
+    return np.asarray(_hsv(look, glass)[0] < BROWN_DEG, np.bool_)
+
+
 def _score(hue: Any, saturation: Any, value: Any, ink: Ink, sensitivity: float) -> NDArray[np.float32]:
     """Distance in tolerances; infinite beyond one, or where the colour is too pale."""
     off = np.abs((hue - ink.hue_deg + 180) % 360 - 180) / ink.tolerance_deg
     low, high = ink.saturation
-    fits = (off <= 1) & (saturation >= low / sensitivity) & (saturation <= high) & (value < ink.brightest[0])
+    fits = (off <= 1) & (saturation >= low / sensitivity) & (saturation <= high) & (value < ink.brightest)
     return np.asarray(np.where(fits, off, np.inf), np.float32)
 
 

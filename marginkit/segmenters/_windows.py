@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, CalibrationError, ModelError
-from marginkit.records import Picture
+from marginkit.records import Picture, Region
 from marginkit.segmenters._levels import is_colour, need_colour, rgb, size, suited
 
 
@@ -90,3 +90,37 @@ def window(picture: Picture, where: Grid, rows: slice, columns: slice) -> NDArra
     wanted = (pixels.shape[1] // step, pixels.shape[0] // step)
     pixels = np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA))
     return pixels.reshape(wanted[1], wanted[0], -1)
+
+
+def resampled(region: Region, picture: Picture, where: Grid) -> NDArray[np.bool_]:
+    """Where a region is, on a grid of its picture: whether each of the grid's pixels has its middle in it."""
+    middles = [(np.arange(n) + 0.5) * ratio - 0.5 for n, ratio in zip(where.shape, where.ratio)]
+    if region.kind == "polygon":
+        return _filled(region.data, where)
+    data = np.asarray(region.data)
+    if data.dtype != np.bool_:
+        data = data >= 0.5
+    data = data[0] if data.ndim == 3 and len(data) == 1 else data
+    step, first = (1.0, 1.0), (0.0, 0.0)
+    if region.spacing_mm is not None and picture.spacing_mm is not None:
+        own = region.spacing_mm[-2:]
+        step = own[0] / picture.spacing_mm[-2], own[1] / picture.spacing_mm[-1]
+        first = (region.origin_px[-2], region.origin_px[-1]) if region.origin_px is not None else first
+    rows, columns = (np.round((m - o) / s).astype(np.int64) for m, o, s in zip(middles, first, step))
+    inside = [(at >= 0) & (at < n) for at, n in zip((rows, columns), data.shape)]
+    out = np.zeros(where.shape, bool)
+    out[np.ix_(inside[0], inside[1])] = data[np.ix_(rows[inside[0]], columns[inside[1]])]
+    return out
+
+
+def _filled(outline: Any, where: Grid) -> NDArray[np.bool_]:
+    """Outlines in pixel corners (x, y), filled."""
+    from skimage.draw import polygon2mask
+
+    fill: Any = polygon2mask
+    out = np.zeros(where.shape, bool)
+    for part in getattr(outline, "geoms", [outline]):
+        for ring, inside in [(part.exterior, True), *((hole, False) for hole in part.interiors)]:
+            points = np.asarray(ring.coords)[:, 1::-1] / np.array(where.ratio) - 0.5
+            out[fill(where.shape, points)] = inside
+    return out

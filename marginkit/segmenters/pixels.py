@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from marginkit.classifier import features, model
 from marginkit.classifier.features import ALIGN_PX, BLOCK_PX, HALO_PX
 from marginkit.classifier.model import Card, Model
-from marginkit.errors import ModelError, UsageError, plain
+from marginkit.errors import CalibrationError, ModelError, UsageError, plain
 from marginkit.records import Picture, Region
 from marginkit.segmenters import _windows
 from marginkit.segmenters._levels import shrunk, size
@@ -37,16 +37,18 @@ class Options:
     """Which classifier.
 
     model : the file that ``marginkit train`` wrote. target : the class that is wanted; empty: ``tumor``, or the second
-    of two. threads : tiles at once.
+    of two. min_area_mm2 : smaller islands are left out of the value; the interval keeps them. threads : tiles at once.
     """
 
     model: str = ""
     target: str = ""
+    min_area_mm2: float = 0.0
     threads: int = 2
 
     def __post_init__(self) -> None:
-        if not 1 <= self.threads <= 64:
-            raise UsageError("E-USE-03", "pixels: options not understood", cause="threads is 1 to 64")
+        if not (1 <= self.threads <= 64 and 0 <= self.min_area_mm2 < np.inf):
+            cause = "threads is 1 to 64, min_area_mm2 is not negative"
+            raise UsageError("E-USE-03", "pixels: options not understood", cause=cause)
 
 
 def segment(picture: Picture, options: Options) -> Region:
@@ -68,8 +70,23 @@ def segment(picture: Picture, options: Options) -> Region:
     told = f"pixels {name}, {trained.card.classes[target]} of {', '.join(trained.card.classes)}"
     found = probability(picture, trained, target, where, options.threads)
     if picture.spacing_mm is None:
+        if options.min_area_mm2:
+            raise picture.refusal or CalibrationError("E-CAL-01", "pixel size missing", file=picture.name)
         return Region(_enlarged(found, where.shape), maker=told)
-    return Region(found, *where.placed(picture, BLOCK_PX), maker=told)
+    spacing_mm, origin_px = where.placed(picture, BLOCK_PX)
+    if options.min_area_mm2 and spacing_mm is not None:
+        _doubt_small(found, options.min_area_mm2 / (spacing_mm[0] * spacing_mm[1]))
+    return Region(found, spacing_mm, origin_px, maker=told)
+
+
+def _doubt_small(chance: NDArray[np.float32], fewest: float) -> None:
+    """Islands of fewer blocks become just less likely than not: within the interval, not within the value."""
+    import cv2
+
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((chance >= 0.5).astype(np.uint8), connectivity=8)
+    small = stats[:, cv2.CC_STAT_AREA] < fewest
+    small[0] = False
+    chance[small[labels]] = np.float32(0.499)
 
 
 def _enlarged(blocks: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:

@@ -1,0 +1,180 @@
+"""The page of a cohort: every case in a table that sorts and filters, distributions, and failures by cause.
+
+The surprising thing: what failed is on the page, and in every denominator. A cohort of which a tenth could not be
+measured is not a cohort of nine tenths.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from marginkit import files, flags, spread
+from marginkit.agreement import readings
+from marginkit.errors import CaseNameError, FileError
+from marginkit.pages import shell
+from marginkit.wording import RESEARCH, SIGN, millimetres, span
+
+FILE = "report.html"
+LIMIT_BYTES = 64 << 20
+LISTED = 20  # cases named for one cause of failure
+Row = Mapping[str, str]
+
+
+def cohort_page(out: str | Path) -> Path:
+    """The page of a folder that ``batch`` wrote, made from ``results.csv`` and ``cases/ID/result.json``.
+
+    Raises
+    ------
+    FileError : E-FILE-14 the folder holds no results; E-FILE-12 the page cannot be written.
+    AgreementError : E-AGR-01 ``results.csv`` is not such a table.
+    """
+    root = Path(out)
+    table = root / readings.RESULTS
+    if not table.is_file():
+        raise FileError("E-FILE-14", "no results here", cause=f"no {readings.RESULTS}", remedy="Run batch.", file=root)
+    with files.write_atomic(root / FILE) as stream:
+        stream.write(page(root, [row for _, row in readings.rows(table)]))
+    return root / FILE
+
+
+def page(root: Path, rows: Sequence[Row]) -> bytes:
+    """The page of a cohort's rows, UTF-8 HTML."""
+    cases = list(dict.fromkeys(row["case"] for row in rows))
+    known = {case: _document(root, case) for case in cases}
+    measured = [one for one in known.values() if one]
+    limits_mm = sorted({float(mm) for one in measured for mm in one.get("profile", {}).get("below_mm", {})}) or [1, 5]
+    shown = [_row(row, root, known[row["case"]]) for row in rows]
+    return shell.render(
+        "cohort.html",
+        title=f"Cohort of {len(cases)} cases",
+        research=RESEARCH,
+        summary=list(_summary(rows, cases, measured)),
+        rows=shown,
+        choices=_choices(shown),
+        margins=spread.table(rows, limits_mm),
+        histograms=spread.histograms(rows, limits_mm),
+        limits=[f"{mm:g} mm" for mm in limits_mm],
+        verdicts=_verdicts(rows, len(cases)),
+        policies=_policies(measured),
+        failures=_failures(rows),
+        warnings=_warnings(rows, len(cases)),
+    )
+
+
+def _document(root: Path, case: str) -> dict[str, Any]:
+    """The result of a case; empty where there is none that can be read."""
+    try:
+        raw = files.read_bounded(root / "cases" / files.safe_case_name(case) / "result.json", LIMIT_BYTES)
+        found = json.loads(raw)
+    except (FileError, CaseNameError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and str(found.get("schema", "")).startswith("marginkit.result/") else {}
+
+
+def _row(row: Row, root: Path, known: Mapping[str, Any]) -> dict[str, Any]:
+    verdicts = [one for one in row.get("verdicts", "").split("; ") if one]
+    value_mm = spread.value_mm(row)
+    qualifier = row.get("qualifier", "")
+    return {
+        "case": row["case"],
+        "link": _link(root, row["case"]),
+        "status": row.get("status", "") or "measured",
+        "margin": row.get("margin", ""),
+        "value": value_mm,
+        "shown": "" if value_mm is None else SIGN.get(qualifier, "") + millimetres(value_mm),
+        "interval": _interval(row),
+        "qualifier": qualifier.replace("_", " "),
+        "verdicts": verdicts,
+        "state": row.get("state", ""),
+        "source": row.get("calibration_source", ""),
+        "said": row.get("error", "") or row.get("reason", ""),
+        "planes": known.get("planes", ""),
+    }
+
+
+def _link(root: Path, case: str) -> str:
+    """Where the page of a case lies, beside this one; empty where there is none."""
+    try:
+        inside = f"cases/{files.safe_case_name(case)}/{FILE}"
+    except CaseNameError:
+        return ""
+    return _quoted(inside) if (root / inside).is_file() else ""
+
+
+def _quoted(path: str) -> str:
+    from urllib.parse import quote
+
+    return quote(path)
+
+
+def _interval(row: Row) -> str:
+    low, high = (spread.number(row.get(f"interval_{end}_mm", "")) for end in ("low", "high"))
+    return "" if low is None or high is None else span(low, high)
+
+
+def _choices(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    """(attribute, words, values) of each filter that has something to choose from."""
+    wanted = (("status", "Status"), ("margin", "Margin"), ("qualifier", "Qualifier"), ("state", "Specimen state"))
+    found = [(key, words, sorted({str(row[key]) for row in rows if row[key]})) for key, words in wanted]
+    found.append(("verdict", "Verdict", sorted({one for row in rows for one in row["verdicts"]})))
+    return [one for one in found if len(one[2]) > 1]
+
+
+def _summary(rows: Sequence[Row], cases: Sequence[str], measured: Sequence[Any]) -> Iterator[tuple[str, str]]:
+    failed = {row["case"] for row in rows if row.get("status") == "failed"}
+    whole = [row for row in rows if row.get("margin") == "all"]
+    qualifiers = Counter(row.get("qualifier", "") for row in whole)
+    yield "Cases", str(len(cases))
+    yield "Measured", f"{len(cases) - len(failed)}, failed {len(failed)}"
+    for name in ("touching", "at_most", "at_least", "not_assessable"):
+        if qualifiers[name]:
+            yield f"Closest margin {name.replace('_', ' ')}", f"{qualifiers[name]} of {len(cases)}"
+    yield "Closest margin", spread.told(whole, len(cases))
+    for name, key in (("Pixel size from", "calibration_source"), ("Specimen state", "state")):
+        counts = Counter(row.get(key, "") or "not stated" for row in whole)
+        yield name, ", ".join(f"{value} ({n})" for value, n in counts.most_common())
+    versions = Counter(str(one.get("provenance", {}).get("marginkit", "unknown")) for one in measured)
+    yield "marginkit", ", ".join(f"{value} ({n})" for value, n in versions.most_common()) or "unknown"
+
+
+def _verdicts(rows: Sequence[Row], cases: int) -> list[tuple[str, str]]:
+    """Verdict on the closest margin to the number of cases."""
+    whole = [row.get("verdicts", "") for row in rows if row.get("margin") == "all"]
+    counts = Counter(one for said in whole for one in said.split("; ") if one)
+    ordered = sorted(counts.items(), key=lambda one: (one[0].split(":")[0], -one[1]))
+    return [(words, f"{n} of {cases}") for words, n in ordered]
+
+
+def _policies(measured: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Every policy that spoke, once: id, title, citation."""
+    found = {one["id"]: one for doc in measured for one in doc.get("provenance", {}).get("policies", ())}
+    return [{key: str(one.get(key, "")) for key in ("id", "title", "citation")} for one in found.values()]
+
+
+def _failures(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Failed cases by cause, the most frequent first."""
+    by_code: dict[str, list[Row]] = {}
+    for row in rows:
+        if row.get("status") == "failed":
+            by_code.setdefault(row.get("error_code", "") or "unknown", []).append(row)
+    ordered = sorted(by_code.items(), key=lambda one: (-len(one[1]), one[0]))
+    return [
+        {
+            "code": code,
+            "count": len(found),
+            "example": found[0].get("error", ""),
+            "cases": ", ".join(row["case"] for row in found[:LISTED]) + (" …" if len(found) > LISTED else ""),
+        }
+        for code, found in ordered
+    ]
+
+
+def _warnings(rows: Sequence[Row], cases: int) -> list[tuple[str, str]]:
+    """Flags of the closest margins in words, the most frequent first."""
+    raised = Counter(flag for row in rows if row.get("margin") == "all" for flag in set(row.get("flags", "").split()))
+    known = [(flags.sentence(flag), n) for flag, n in raised.most_common() if flag in flags.FLAGS]
+    return [(words, f"{n} of {cases}") for words, n in known]

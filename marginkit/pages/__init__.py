@@ -1,0 +1,1 @@
+"""Pages that travel: one file each, without network, readable without scripts, printable on A4."""
