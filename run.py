@@ -14,11 +14,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+# a display without a screen, and what Qt needs of X
+XVFB = ["xvfb", "xauth", "libgl1", "libegl1", "libxkbcommon-x11-0", "libxcb-cursor0", "libxcb-icccm4"]
+XVFB += ["libxcb-keysyms1", "libxcb-shape0", "libdbus-1-3", "libglib2.0-0", "fontconfig"]
 
 
 def call(*words: object) -> int:
     """Exit code of a command run in the project's folder."""
     return subprocess.call([str(word) for word in words], cwd=ROOT)
+
+
+def install(*what: str) -> int:
+    """Install into .venv."""
+    return call(BIN / "uv", "pip", "install", "-q", "--python", BIN / "python", *what)
 
 
 def set_up() -> int:
@@ -27,7 +35,27 @@ def set_up() -> int:
         return 1
     if call(BIN / "python", "-m", "pip", "install", "-q", "--disable-pip-version-check", "uv"):
         return 1
-    return call(BIN / "uv", "pip", "install", "-q", "--python", BIN / "python", "--group", "dev", "-e", ".[all]")
+    return install("--group", "dev", "-e", ".[dicom,onnx,train]")
+
+
+def bring_viewer() -> None:
+    """Bring napari and a display, for the tests in a real viewer. Where that fails they are left out and say why."""
+    if sys.platform == "linux" and not os.environ.get("DISPLAY") and not shutil.which("Xvfb"):
+        bring_xvfb()
+    if install("--group", "viewer"):
+        print("run.py: napari could not be installed; tests in a viewer are left out", file=sys.stderr)
+
+
+def bring_xvfb() -> None:
+    """Install Xvfb where this is root on a Debian-like system; elsewhere nothing."""
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        return
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    patience = ("-qq", "-o", "Acquire::Retries=1", "-o", "Acquire::http::Timeout=20")
+    with open(os.devnull, "w") as silence:
+        for words in (["update"], ["install", "-y", "--no-install-recommends", *XVFB]):
+            if subprocess.call(["apt-get", *patience, *words], stdout=silence, stderr=silence):
+                print(f"run.py: apt-get {words[0]} failed; tests in a viewer may be left out", file=sys.stderr)
 
 
 def browser() -> None:
@@ -50,6 +78,7 @@ def main(words: list[str]) -> int:
         return 1
     if words[0] == "demo":
         return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
+    bring_viewer()
     browser()
     return call(BIN / "python", "-m", "pytest", "-rs", *words[1:])
 

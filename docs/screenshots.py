@@ -1,0 +1,167 @@
+"""Make the pictures of docs/napari.md: the plugin worked through as a person would, in a real viewer.
+
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER]
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+from qtpy.QtWidgets import QApplication
+
+HERE = Path(__file__).resolve().parent
+SETTLE_S = 0.6
+
+
+def wait(done: Callable[[], bool] = lambda: True) -> None:
+    """Let the window work until something is done, and a little longer."""
+    end = time.monotonic() + 60
+    while not done() and time.monotonic() < end:
+        QApplication.processEvents()
+    calm = time.monotonic() + SETTLE_S
+    while time.monotonic() < calm:
+        QApplication.processEvents()
+
+
+class Session:
+    """One window, emptied before each picture."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.viewer = napari.Viewer()
+        self.viewer.window.resize(1500, 950)
+        self.viewer.canvas.overlays.scale_bar.visible = True
+
+    def start(self, sample: str) -> None:
+        """A sample in an empty window."""
+        self.viewer.window.remove_dock_widget("all")
+        self.viewer.layers.clear()
+        self.viewer.dims.ndisplay = 2
+        self.viewer.open_sample("marginkit", sample)
+
+    def panel(self, name: str) -> Any:
+        """A panel of the plugin."""
+        return self.viewer.window.add_plugin_dock_widget("marginkit", name)[1]
+
+    def measured(self, **choices: Any) -> Any:
+        """The panel of margins with its numbers."""
+        panel = self.panel("Margins")
+        panel.policies.choose(choices.get("policies", ()))
+        panel.radiotherapy.setCurrentText(choices.get("radiotherapy", "not known"))
+        panel.measure()
+        wait(lambda: panel.outcome is not None)
+        return panel
+
+    def picture(self, name: str, *, fit: bool = True) -> None:
+        """Write a picture of the whole window."""
+        wait()
+        if fit:
+            self.viewer.reset_view()
+            wait()
+        self.viewer.screenshot(str(self.folder / f"napari-{name}.png"), canvas_only=False, flash=False)
+
+
+def margins(session: Session) -> None:
+    """Named margins of the excision with two inks; then the camera at one of them."""
+    session.start("excision")
+    panel = session.measured(policies=("uicc-r-plus-1mm", "sarcoma-cates-2019"), radiotherapy="no")
+    session.picture("margins")
+    panel.go_to(2)
+    session.picture("closest", fit=False)
+
+
+def painting(session: Session) -> None:
+    """A satellite is painted; the number follows."""
+    session.start("excision")
+    panel = session.measured(policies=("uicc-r-plus-1mm",))
+    tumor = session.viewer.layers["tumor"]
+    tumor.brush_size = 14
+    tumor.paint((478, 350), 1)
+    wait(lambda: not panel._timer.isActive() and not panel._runner.busy)
+    session.picture("painting")
+
+
+def calibrating(session: Session) -> None:
+    """An image without a scale, and a line of known length on it."""
+    session.start("excision")
+    pixels = session.viewer.layers["excision"].data
+    session.viewer.layers.clear()
+    session.viewer.add_image(pixels, name="photo", rgb=True)
+    panel = session.panel("Calibrate")
+    panel.draw()
+    session.viewer.layers["known length"].add_lines([[550.0, 100.0], [550.0, 500.0]])
+    panel.length.setText("10mm")
+    session.picture("no-scale")
+    panel.take_drawn()
+    session.picture("calibrate")
+
+
+def segmenting(session: Session) -> None:
+    """The threshold of a fluorescence image, tried while it changes."""
+    session.start("fluorescence")
+    del session.viewer.layers["signal"], session.viewer.layers["specimen"]
+    panel = session.panel("Segment")
+    panel.what.setCurrentText("signal")
+    panel.set_option("above", "otsu")
+    panel.set_option("smooth_px", "2")
+    panel.live.setChecked(True)
+    panel.run()
+    wait(lambda: not panel._timer.isActive() and not panel._runner.busy)
+    session.picture("segment")
+
+
+def edges(session: Session) -> None:
+    """Names painted along the outline, and a barrier."""
+    session.start("excision")
+    panel = session.panel("Edges")
+    panel.name.setText("deep")
+    panel.paint_name()
+    panel.draw_barrier()
+    column = np.linspace(150, 600, 40)
+    line = np.stack([440 + 12 * np.sin(column / 60), column], axis=1)
+    session.viewer.layers["barrier"].add_paths([line])
+    session.viewer.layers["barrier"].mode = "pan_zoom"
+    session.picture("edges")
+
+
+def stack(session: Session) -> None:
+    """A stack, measured and shown in 3-D."""
+    session.start("stack")
+    session.measured(policies=("uicc-r-plus-1mm",))
+    session.viewer.layers["specimen"].visible = False
+    session.viewer.layers["stack"].opacity = 0.15
+    session.viewer.dims.ndisplay = 3
+    session.viewer.scene.camera.angles = (-40, 30, 110)
+    session.picture("stack")
+
+
+def exporting(session: Session) -> None:
+    """What was written."""
+    import tempfile
+
+    session.start("fluorescence")
+    session.measured()
+    panel = session.panel("Export")
+    with tempfile.TemporaryDirectory(prefix="results-") as folder:
+        panel.folder.setText(folder)
+        panel.case.setText("case 7")
+        panel.write()
+        panel.folder.setText("results")
+        panel.message.say(panel.message.text().replace(folder, "results"), "good")
+        session.picture("export")
+
+
+def main(folder: Path) -> None:
+    """Every picture."""
+    session = Session(folder)
+    for one in (margins, painting, calibrating, segmenting, edges, stack, exporting):
+        one(session)
+    session.viewer.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

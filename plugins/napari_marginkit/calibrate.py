@@ -1,0 +1,191 @@
+"""The panel of calibration: what the file claims, and the three ways to a scale: believe it, type it, draw a length.
+
+The surprising thing: every way ends at marginkit's own check. What is typed or drawn is compared with what the file
+says, and where they differ by more than a per cent the result carries it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import QLineEdit
+
+from marginkit import units
+from marginkit.errors import CalibrationError, MarginError
+from marginkit.records import Picture
+
+from . import pictures, placing
+from .forms import LayerChoice, Message, Panel, beside, button, form
+from .reading import NO_SCALE
+
+RULER = "known length"
+ENDS_PX = 1.0  # how far each end of a drawn length may be off
+TYPED = "Size of one pixel with its unit; of a stack three: plane distance, row, column."
+CONFIRM = "Take what the file says against every doubt; the result says so."
+DRAW = "Draw a line along a ruler or anything whose length is known"
+
+
+class Calibrate(Panel):
+    """Choose an image, see its claims, give it a scale; every layer on it follows."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self.image = LayerChoice(self.viewer, ["image"], required=True)
+        self.state, self.claims = Message(), Message()
+        self.typed, self.length = QLineEdit(), QLineEdit()
+        self.typed.setPlaceholderText("0.5um, or 3mm,0.8mm,0.8mm")
+        self.length.setPlaceholderText("10mm")
+        self.believe = button("Believe it", self.confirm, CONFIRM)
+        self.claims.setToolTip("Every statement of pixel size in the file, and why it is not believed.")
+        image = (("Image", self.image, "All layers that lie on this image follow it."),)
+        rows = (
+            ("Pixel size", beside(self.typed, button("Take", self.take_typed, "Use the typed size of a pixel")), TYPED),
+            ("Known length", beside(self.length, button("Draw", self.draw, DRAW)), "How long the drawn line is: 10mm."),
+            ("", button("Take the drawn length", self.take_drawn, "Use the line and the length beside it"), ""),
+        )
+        self.rows.addWidget(self.units)
+        self.rows.addLayout(form(image))
+        for widget in (self.claims, self.state, self.believe):
+            self.rows.addWidget(widget)
+        self.rows.addLayout(form(rows))
+        self.rows.addWidget(self.message)
+        self.rows.addStretch(1)
+        self.image.changed.connect(self.look)
+        self.typed.returnPressed.connect(self.take_typed)
+        self.length.returnPressed.connect(self.take_drawn)
+        self.look()
+
+    def look(self) -> None:
+        """Say what the image claims and what is taken."""
+        image = self.image.layer()
+        self.believe.setEnabled(image is not None)
+        if image is None:
+            self.claims.say("")
+            self.state.say("Open an image.")
+            return
+        try:
+            picture = pictures.picture_of(image)
+        except MarginError as error:
+            self.state.fail(error)
+            return
+        said = "\n".join(map(_told, picture.claims)) or "nothing"
+        self.claims.say(f"The file says:\n{said}")
+        known = picture.calibration is not None
+        told = "\n".join((f"Scale: {pictures.told(picture)}", *picture.warnings))
+        self.state.say(told if known else f"No scale. {pictures.told(picture)}", "" if known else "error")
+
+    def confirm(self) -> None:
+        """Take the first usable claim of the file against every doubt."""
+        self._take(lambda image: pictures.picture_of(image, confirm=True))
+
+    def take_typed(self) -> None:
+        """Take the typed size of a pixel."""
+        self._take(lambda image: _calibrated(image, self.typed.text()))
+
+    def draw(self) -> None:
+        """A layer to draw one line on, in the image's own place."""
+        image = self.image.layer()
+        if image is None:
+            return
+        ruler = self._ruler()
+        if ruler is None:
+            place = {**placing.transform_of(image), "name": RULER, "edge_color": "#d55e00", "face_color": "transparent"}
+            ruler = self.viewer.add_shapes(ndim=image.ndim, edge_width=_wide(image), **place)
+        self.viewer.layers.selection.active = ruler
+        ruler.mode = "add_line"
+        self.message.say("Draw a line along something whose length is known, then write the length.")
+
+    def take_drawn(self) -> None:
+        """Take the length of the last drawn line."""
+        self._take(self._drawn)
+
+    def _drawn(self, image: Any) -> Picture:
+        ruler = self._ruler()
+        if ruler is None or not len(ruler.data):
+            raise CalibrationError("E-CAL-01", "no line is drawn", remedy="Press Draw, and draw one.")
+        length_mm = units.length_mm(self.length.text()).value
+        matrix, _ = placing.pixels(ruler).onto(placing.pixels(image))
+        return known_length(image, np.asarray(ruler.data[-1], np.float64) @ matrix.T, length_mm)
+
+    def _ruler(self) -> Any:
+        return next((one for one in self.viewer.layers if one.name == RULER and hasattr(one, "shape_type")), None)
+
+    def _take(self, way: Any) -> None:
+        image = self.image.layer()
+        if image is None:
+            return
+        try:
+            picture = way(image)
+            if picture.calibration is None:
+                raise picture.refusal or CalibrationError("E-CAL-01", "no scale", cause=image.name)
+            left = apply(self.viewer, image, picture)
+        except MarginError as error:
+            self.message.fail(error)
+            return
+        self.message.say(
+            f"Taken. Not moved, for they do not lie on it: {', '.join(left)}." if left else "Taken.", "good"
+        )
+        self.look()
+        self.units.look()
+
+
+def known_length(image: Any, line_px: Any, length_mm: float) -> Picture:
+    """The picture of an image calibrated by a drawn line of known length; its pixels keep their shape.
+
+    line_px : (2 or more, ndim) ends in pixels of the image. E-CAL-02 where the line has no length or leaves its plane.
+    """
+    shape = np.linalg.norm(placing.pixels(image).matrix, axis=0)[-2:]  # height and width of a pixel, to scale
+    along = (line_px[-1] - line_px[0])[-2:] * shape / shape[-1]
+    length_px = float(np.hypot(*along))
+    if image.ndim != 2 or length_px < 10 * ENDS_PX:
+        cause = f"{length_px:.1f} pixels on {image.ndim} axes"
+        raise CalibrationError("E-CAL-02", "the line cannot be used", cause=cause, remedy="Draw a long one in a plane.")
+    per_px = length_mm / length_px
+    words = ",".join(f"{per_px * ratio:.12g}mm" for ratio in shape / shape[-1])
+    picture = _calibrated(image, words)
+    assert picture.calibration is not None
+    detail = f"{length_mm:g} mm on {length_px:.1f} pixels"
+    share = 2 * ENDS_PX / length_px
+    taken = replace(picture.calibration, source=RULER, detail=detail, relative_uncertainty=share)
+    return replace(picture, calibration=taken)
+
+
+def _calibrated(image: Any, words: str) -> Picture:
+    return pictures.picture_of(image, pixel_size=words.strip() or "0")
+
+
+def apply(viewer: Any, image: Any, picture: Picture) -> list[str]:
+    """Give an image and all that lies on it a scale; names of the layers that could not follow."""
+    assert picture.calibration is not None
+    if len(picture.calibration.spacing_mm) != image.ndim:
+        raise CalibrationError("E-CAL-08", "a length for each axis is wanted", cause=f"{image.ndim} axes")
+    follow = [layer for layer in viewer.layers if layer is image or _follows(layer, picture)]
+    before = {layer: pictures.raw(layer) for layer in follow if layer is image or pictures.kept(layer) is not None}
+    left = placing.calibrate(image, follow, picture.calibration.spacing_mm)
+    left += [layer.name for layer in viewer.layers if layer not in follow]
+    for layer in follow:
+        if layer in before:
+            pictures.take(layer, picture, before[layer])
+        if layer.name not in left:
+            layer.name = layer.name.removesuffix(f" ({NO_SCALE})")
+    viewer.reset_view()
+    return left
+
+
+def _follows(layer: Any, picture: Picture) -> bool:
+    """Whether a layer is of that picture: another channel of it, or drawn. An image of another file is not."""
+    known = pictures.kept(layer)
+    if known is not None:
+        return bool(picture.sha256) and known.sha256 == picture.sha256
+    return type(layer).__name__ != "Image"
+
+
+def _wide(image: Any) -> float:
+    return max(1.0, min(pictures.spatial_shape(image)[-2:]) / 200)
+
+
+def _told(claim: Any) -> str:
+    size = "" if claim.spacing_mm is None else " × ".join(f"{s:.6g}" for s in claim.spacing_mm) + " mm"
+    return f"{claim.source}: {size or claim.detail}" + (f" — {claim.problem}" if claim.problem else "")

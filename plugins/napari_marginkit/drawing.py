@@ -1,0 +1,101 @@
+"""What is drawn of an outcome, as arrays: computed beside the measurement, off the main thread.
+
+The surprising thing: walking the outline of a large specimen takes longer than showing it, so it must not be done
+where the brush is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from marginkit.records import Floats, Margin, Measured
+from marginkit.reports import _colours
+from marginkit.reports._edge import steps
+from marginkit.reports._frame import areas
+from marginkit.wording import shown
+
+from .asking import Request
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """Arrays in index units of the image.
+
+    edge : (n, 2, 2) start and vector of each step in a plane, or (n, ndim) points in a stack. edge_colours : (n, 4).
+    pairs : (m, 2, ndim) start and vector from edge to tumor. words : of each pair.
+    width_px : of the drawn edge. far_mm : end of the colour scale. ink : (4,) of what is written on the image.
+    """
+
+    edge: Floats
+    edge_colours: Floats
+    pairs: Floats
+    words: tuple[str, ...]
+    width_px: float
+    far_mm: float
+    ink: tuple[float, float, float, float]
+
+
+def draw(request: Request, case: Measured) -> Drawing:
+    """The drawing of an outcome."""
+    far = _colours.far_mm(case.result.profile.distance_mm)
+    edge, colours = _edge(request, case, far)
+    kept = _told(case)
+    level = 0.0 if request.bright else 1.0
+    return Drawing(
+        edge=edge,
+        edge_colours=colours,
+        pairs=_pairs(kept, case, len(request.inputs.spacing_mm)),
+        words=tuple(label(margin) for margin in kept),
+        width_px=max(1.0, min(request.picture.spatial_shape[-2:]) / 160),
+        far_mm=far,
+        ink=(level, level, level, 1.0),
+    )
+
+
+def ramp(far_mm: float, count: int = 64) -> Floats:
+    """(count, 3) colours of distances from 0 to ``far_mm``, 0 to 1."""
+    return _colours.of_distance(np.linspace(0, far_mm, count), far_mm) / 255
+
+
+def label(margin: Margin) -> str:
+    """The words at a closest pair."""
+    return shown(margin) if margin.name == "all" else f"{margin.name} {shown(margin)}"
+
+
+def _edge(request: Request, case: Measured, far_mm: float) -> tuple[Floats, Floats]:
+    if case.result.ndim == 2 and len(request.picture.spatial_shape) == 2:
+        walked = steps(case, areas(case)["specimen"])
+        starts = walked.ends[:, 0] - 0.5  # corners to index units
+        data = np.stack([starts, walked.ends[:, 1] - walked.ends[:, 0]], axis=1)
+        return data, _coloured(walked.distance_mm, walked.cut, far_mm)
+    profile = case.result.profile
+    points = _in_stack(profile.edge_px, case)
+    return points, _coloured(profile.distance_mm, np.ones(len(points), bool), far_mm)
+
+
+def _coloured(distance_mm: Floats, cut: Any, far_mm: float) -> Floats:
+    """(n, 4) colours; grey where the outline is no cut edge."""
+    colours = np.where(cut[:, None], _colours.of_distance(distance_mm, far_mm), np.array(_colours.OTHER_EDGE)) / 255
+    return np.concatenate([colours, np.ones((len(colours), 1))], axis=1)
+
+
+def _in_stack(points: Floats, case: Measured) -> Floats:
+    """Points with the plane that they are of, where a stack was measured plane by plane."""
+    return points if case.plane is None else np.insert(points, 0, float(case.plane), axis=1)
+
+
+def _told(case: Measured) -> list[Margin]:
+    """The margins with a pair; that of the whole edge only where it is none of the named ones."""
+    found = [margin for margin in case.result.margins if margin.closest is not None]
+    return [m for m in found if m.name != "all" or all(m.closest != other.closest for other in found[1:])]
+
+
+def _pairs(margins: list[Margin], case: Measured, ndim: int) -> Floats:
+    if not margins:
+        return np.zeros((0, 2, ndim))
+    starts = _in_stack(np.array([m.closest.edge_px for m in margins if m.closest], np.float64), case)
+    ends = _in_stack(np.array([m.closest.tumor_px for m in margins if m.closest], np.float64), case)
+    return np.stack([starts, ends - starts], axis=1)

@@ -1,0 +1,280 @@
+"""The panel of segmentation: every segmenter on the shelf, with a form made of its options, shown as they change.
+
+The surprising thing: no segmenter is known here. A new one is a file on the shelf; its fields, defaults and words
+become the form.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QProgressBar, QWidget
+
+from marginkit import segmenting, shelf, sources
+from marginkit.errors import MarginError, MeasureError
+from marginkit.records import Picture, Region
+
+from . import pictures, placing, roles
+from .forms import LayerChoice, Panel, Words, beside, button, form
+from .working import Runner
+
+SETTLE_MS = 250
+ROLE = {"tissue": roles.SPECIMEN, "tumor": roles.TUMOR, "signal": roles.SIGNAL}
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """A segmentation that is asked for, frozen. place : keywords of a layer on the image's pixels."""
+
+    picture: Picture
+    segmenter: Any
+    options: Any
+    what: str
+    maker: str
+    spacing: tuple[float, ...]
+    place: Mapping[str, Any]
+
+
+def segmented(wish: Wish) -> Region | MarginError:
+    """The region, or why there is none; never raises."""
+    try:
+        found: Region = wish.segmenter.segment(wish.picture, wish.options)
+    except MarginError as error:
+        return error
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        return MeasureError("E-MSR-05", f"segmenter {wish.segmenter.NAME} failed", cause=cause)
+    return found
+
+
+class Segment(Panel):
+    """Choose what to find and how; see it; keep it as a layer that can be painted on."""
+
+    def __init__(self, napari_viewer: Any) -> None:
+        super().__init__(napari_viewer)
+        self._shelf = shelf.load("segmenters")
+        self._fields: dict[str, QWidget] = {}
+        self._runner = Runner(segmented, self._found, self._idle)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLE_MS)
+        self._timer.timeout.connect(self.run)
+        self.image = LayerChoice(self.viewer, ["image"], required=True)
+        self.what = Words({what: what for what in self._gives()})
+        self.method = QComboBox()
+        self.live = QCheckBox("as options change")
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 0)
+        self.bar.hide()
+        self.options = QFormLayout()
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.rows.addWidget(self.units)
+        self.rows.addLayout(
+            form(
+                (
+                    ("Image", self.image, "What is segmented."),
+                    ("Find", self.what, "Tissue becomes the specimen."),
+                    ("Method", self.method, "Every segmenter that is installed."),
+                )
+            )
+        )
+        self.rows.addLayout(self.options)
+        self.rows.addWidget(self.told)
+        find = button("Find", self.run, "Segment; a layer of the same role is replaced, undo brings it back")
+        self.rows.addWidget(beside(find, self.live))
+        for widget in (self.bar, self.message):
+            self.rows.addWidget(widget)
+        self.rows.addStretch(1)
+        self.what.currentIndexChanged.connect(self._methods)
+        self.method.currentIndexChanged.connect(self._form)
+        self.image.changed.connect(self._touched)
+        self._methods()
+
+    def _gives(self) -> list[str]:
+        return [what for what in ROLE if any(what in one.GIVES for one in self._shelf.values())]
+
+    def _methods(self, _: int = 0) -> None:
+        self.method.blockSignals(True)
+        self.method.clear()
+        self.method.addItems([name for name, one in self._shelf.items() if self.what.value() in one.GIVES])
+        self.method.setCurrentText(segmenting.USUAL.get(self.what.value(), ""))
+        self.method.blockSignals(False)
+        self._form()
+
+    def segmenter(self) -> Any:
+        """The chosen segmenter; None where there is none."""
+        return self._shelf.get(self.method.currentText())
+
+    def _form(self, _: int = 0) -> None:
+        """The form of the chosen segmenter, made of its options."""
+        while self.options.rowCount():
+            self.options.removeRow(0)
+        self._fields = {}
+        segmenter = self.segmenter()
+        if segmenter is None:
+            return
+        hints, words = get_type_hints(segmenter.Options), _words(segmenter.Options)
+        for one in (f for f in fields(segmenter.Options) if f.init):
+            widget = _field(hints[one.name], one.default, self._touched)
+            widget.setToolTip(words.get(one.name, one.name))
+            self._fields[one.name] = widget
+            self.options.addRow(one.name.replace("_", " "), widget)
+        self._touched()
+
+    def words(self) -> tuple[tuple[str, str], ...]:
+        """(option, word) of each field that is filled in."""
+        said = {key: w.currentText() if isinstance(w, QComboBox) else w.text() for key, w in self._fields.items()}  # type: ignore[attr-defined, unused-ignore]
+        return tuple((key, word.strip()) for key, word in said.items() if word.strip())
+
+    def set_option(self, name: str, word: str) -> None:
+        """Fill in a field."""
+        field = self._fields[name]
+        if isinstance(field, QComboBox):
+            field.setCurrentText(word)
+        else:
+            field.setText(word)  # type: ignore[attr-defined, unused-ignore]
+        self._touched()
+
+    def _touched(self, _: Any = None) -> None:
+        if not self.closed and self.live.isChecked():
+            self._timer.start()
+
+    def run(self) -> None:
+        """Segment with what the form says now."""
+        image, segmenter = self.image.layer(), self.segmenter()
+        if image is None or segmenter is None:
+            self.message.say("Open an image." if image is None else "No method finds that.", "error")
+            return
+        try:
+            options = sources.typed_options(segmenter, self.words())
+            picture = pictures.picture_of(image)
+            placing.refuse_mixed(self.viewer.layers)
+        except MarginError as error:
+            self.message.fail(error)
+            return
+        maker = sources.SegmenterSource(segmenter.NAME, self.words()).name
+        spacing = picture.spacing_mm or (1.0,) * image.ndim
+        place = placing.transform_of(image)
+        self._runner.ask(Wish(picture, segmenter, options, self.what.value(), maker, spacing, place))
+
+    def _found(self, wish: Wish, found: Region | MarginError) -> None:
+        if self.closed:
+            return
+        if isinstance(found, MarginError):
+            self.message.fail(found)
+            return
+        layer = put(self.viewer, wish, found)
+        share = float(np.mean(np.asarray(found.data) >= 0.5)) if found.kind != "polygon" else 0.0
+        self.message.say(f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}", "good")
+
+    def _idle(self, idle: bool) -> None:
+        if not self.closed:
+            self.bar.setVisible(not idle)
+
+    def detach(self) -> None:
+        """Cut every tie; what is still computed is dropped."""
+        self._timer.stop()
+        self._runner.drop()
+        super().detach()
+
+
+def put(viewer: Any, wish: Wish, region: Region) -> Any:
+    """The region as a layer in the image's place; painted labels of that role are replaced in one step of undo."""
+    role = ROLE[wish.what]
+    place = _place(wish, region)
+    if region.kind != "mask":
+        held = {pictures.KEY: {"role": role, "maker": region.maker or wish.maker}}
+        return viewer.add_image(np.asarray(region.data), name=role, metadata=held, opacity=0.6, **place)
+    look = roles.look(role)
+    look["metadata"][pictures.KEY]["maker"] = region.maker or wish.maker
+    pixels = np.asarray(region.data).astype(np.uint8)
+    old = next((one for one in viewer.layers if roles.role_of(one) == role and _same(one, pixels, place)), None)
+    if old is None:
+        return viewer.add_labels(pixels, **{**look, **place})
+    changed = np.nonzero(np.asarray(old.data) != pixels)
+    if len(changed[0]):
+        old.data_setitem(changed, pixels[changed])
+    old.metadata = {**old.metadata, **look["metadata"]}
+    return old
+
+
+def _same(layer: Any, pixels: Any, place: Mapping[str, Any]) -> bool:
+    """Whether a layer is of labels on exactly this grid."""
+    if type(layer).__name__ != "Labels" or np.shape(layer.data) != pixels.shape:
+        return False
+    now = placing.transform_of(layer)
+    return all(np.array_equal(now[key], place[key]) for key in now)
+
+
+def _place(wish: Wish, region: Region) -> dict[str, Any]:
+    """Where a region on a grid of its own lies: a multiple of the image's pixel, from its first pixel's centre."""
+    place = dict(wish.place)
+    if region.spacing_mm is None and region.origin_px is None:
+        return place
+    own = region.spacing_mm or wish.spacing
+    ratio = np.array(own) / np.array(wish.spacing)
+    origin = np.array(region.origin_px or (0.0,) * len(ratio))
+    shift = np.asarray(place["rotate"]) @ (np.asarray(place["scale"]) * origin)
+    place |= {"scale": np.asarray(place["scale"]) * ratio, "translate": np.asarray(place["translate"]) + shift}
+    return place
+
+
+def _field(hint: Any, default: Any, touched: Any) -> QWidget:
+    """A field for a type: a choice where there are few words, else a line with the default in grey."""
+    words = _choices(hint)
+    if words:
+        box = QComboBox()
+        box.addItems(words)
+        box.setCurrentText(_word(default))
+        box.currentIndexChanged.connect(touched)
+        return box
+    line = QLineEdit()
+    line.setPlaceholderText(_word(default) or "—")
+    line.textEdited.connect(touched)
+    return line
+
+
+def _choices(hint: Any) -> list[str]:
+    """The words that a type allows, where they are few; empty where it takes a number or a text."""
+    found: list[str] = []
+    for one in _union(hint):
+        literals = [str(word) for word in get_args(one)] if get_origin(one) is Literal else []
+        if one is bool:
+            found += ["no", "yes"]
+        elif literals:
+            found += literals
+        else:
+            return []
+    return found
+
+
+def _union(hint: Any) -> tuple[Any, ...]:
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
+def _word(default: Any) -> str:
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return "" if default is None else str(default)
+
+
+def _words(options: type[Any]) -> dict[str, str]:
+    """Option to its paragraph in the docstring of the options."""
+    known = {f.name for f in fields(options)}
+    found: dict[str, str] = {}
+    names: list[str] = []
+    for line in (options.__doc__ or "").splitlines():
+        head, sign, rest = line.strip().partition(" : ")
+        said = [word.strip() for word in head.split(",")]
+        if sign and set(said) <= known:
+            names = said
+            found |= dict.fromkeys(said, rest)
+        elif names and line.strip():
+            found |= {name: f"{found[name]} {line.strip()}" for name in names}
+    return found

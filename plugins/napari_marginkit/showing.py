@@ -1,0 +1,131 @@
+"""An outcome as layers: the cut edge coloured by distance, and the closest pairs with their words.
+
+The surprising thing: layers are changed in place where they are there already. A new layer would take the selection,
+and with it the brush, away from whoever is painting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from marginkit.records import Floats, Measured
+
+from . import placing
+from .asking import Request
+from .drawing import Drawing
+from .pictures import KEY
+
+EDGE, PAIRS, ENDS = "cut edge by distance", "closest pairs", "margins"
+ROLE = "result"
+
+
+def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
+    """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
+    with _selection(viewer):
+        if drawing.edge.ndim == 3:
+            _lines(viewer, request, EDGE, drawing.edge, drawing.edge_colours, drawing.width_px)
+        else:
+            _points(viewer, request, EDGE, drawing.edge, drawing.edge_colours, 1.0)
+        ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
+        _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
+        _ends(viewer, request, drawing).metadata[KEY].update(outcome=case, request=request)
+
+
+def shown_case(viewer: Any) -> tuple[Request, Measured] | None:
+    """The request and the outcome that are shown; None where nothing is."""
+    layer = next((one for one in viewer.layers if _ours(one, ENDS)), None)
+    held = {} if layer is None else layer.metadata[KEY]
+    return (held["request"], held["outcome"]) if "outcome" in held else None
+
+
+def clear(viewer: Any) -> None:
+    """Take the drawn result away, because it is no longer that of what is seen."""
+    for layer in [one for one in viewer.layers if _ours(one)]:
+        viewer.layers.remove(layer)
+
+
+@contextmanager
+def _selection(viewer: Any) -> Iterator[None]:
+    chosen, active = set(viewer.layers.selection), viewer.layers.selection.active
+    yield
+    viewer.layers.selection = {one for one in chosen if one in viewer.layers}
+    if active is not None and active in viewer.layers:
+        viewer.layers.selection.active = active
+
+
+def _ours(layer: Any, name: str = "") -> bool:
+    held = layer.metadata.get(KEY)
+    return (
+        isinstance(held, dict)
+        and held.get("role") == ROLE
+        and held.get("part") in ((name,) if name else (EDGE, PAIRS, ENDS))
+    )
+
+
+def _old(viewer: Any, request: Request, name: str, kind: type[Any], ndim: int) -> Any:
+    """The layer of a part that is there already; None where there is none that lies where the image does."""
+    found = next((one for one in viewer.layers if _ours(one, name)), None)
+    if found is None:
+        return None
+    now = placing.transform_of(found)
+    if (
+        isinstance(found, kind)
+        and found.ndim == ndim
+        and all(np.array_equal(now[key], request.transform[key]) for key in now)
+    ):
+        return found
+    viewer.layers.remove(found)
+    return None
+
+
+def _keywords(request: Request, part: str) -> dict[str, Any]:
+    return {**request.transform, "name": part, "metadata": {KEY: {"role": ROLE, "part": part}}}
+
+
+def _lines(viewer: Any, request: Request, part: str, data: Floats, colours: Floats, width_px: float) -> None:
+    from napari.layers import Vectors
+
+    layer = _old(viewer, request, part, Vectors, data.shape[-1])
+    if layer is None:
+        layer = Vectors(data, edge_width=width_px, vector_style="line", **_keywords(request, part))
+        viewer.add_layer(layer)
+    else:
+        layer.data, layer.edge_width = data, width_px
+    if len(data):
+        layer.edge_color = colours
+
+
+def _points(viewer: Any, request: Request, part: str, points: Floats, colours: Floats, size_px: float) -> Any:
+    from napari.layers import Points
+
+    layer = _old(viewer, request, part, Points, points.shape[-1])
+    if layer is None:
+        nothing = np.zeros((0, points.shape[-1]))
+        layer = Points(nothing, border_width=0.1 if part == ENDS else 0, **_keywords(request, part))
+        layer.editable = False
+        viewer.add_layer(layer)
+    layer.data, layer.size = points, size_px
+    if len(points):
+        layer.face_color = colours
+    return layer
+
+
+def _ends(viewer: Any, request: Request, drawing: Drawing) -> Any:
+    """Both ends of each pair as rings, and its words in the middle."""
+    start, along = drawing.pairs[:, 0], drawing.pairs[:, 1]
+    points = np.concatenate([start, start + along, start + along / 2])
+    words = [""] * (2 * len(start)) + list(drawing.words)
+    seen = np.array([0.0 if word else 1.0 for word in words])
+    white = np.ones((len(points), 4)) * np.stack([np.ones(len(points))] * 3 + [seen], axis=1)
+    layer = _points(viewer, request, ENDS, points, white, 1.5 * drawing.width_px)
+    layer.features = {"label": words}
+    if len(points):
+        layer.border_color = white * (0, 0, 0, 1)
+    ndim = points.shape[1]
+    above = [-14 if axis == ndim - 2 else 0 for axis in range(ndim)]
+    layer.text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "translation": above}
+    return layer

@@ -1,0 +1,80 @@
+"""One worker at a time: the newest question waits, older answers to waiting questions are never asked for.
+
+The surprising thing: a thread cannot be stopped. What is cancelled is the answer: it is dropped when it comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from marginkit.errors import MeasureError
+from marginkit.records import Failed, Measured
+
+from .asking import Request, answer
+from .drawing import Drawing, draw
+
+Answer: TypeAlias = tuple[Measured, Drawing] | Failed
+
+
+def work(request: Request) -> Answer:
+    """The outcome of a request with its drawing, or why there is none; never raises."""
+    outcome = answer(request)
+    if isinstance(outcome, Failed):
+        return outcome
+    try:
+        return outcome, draw(request, outcome)
+    except Exception as error:  # a number whose edge cannot be drawn is not shown either
+        cause = f"{type(error).__name__}: {error}"
+        return Failed(request.case, MeasureError("E-MSR-05", "the result cannot be drawn", cause=cause))
+
+
+class Runner:
+    """Answers requests off the main thread and calls back on it; never for a request that was dropped."""
+
+    def __init__(
+        self, function: Callable[[Any], Any], done: Callable[[Any, Any], None], idle: Callable[[bool], None]
+    ) -> None:
+        """``function`` is pure and never raises; ``done`` gets request and answer; ``idle`` whether nothing runs."""
+        self._work, self._done, self._idle = function, done, idle
+        self._running: Any = None
+        self._request: Any = None
+        self._waiting: Any = None
+        self._wanted = True
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._running is not None
+
+    def ask(self, request: Any) -> None:
+        """Answer a request; one that waits is replaced."""
+        if self._running is not None:
+            self._waiting = request
+            return
+        self._start(request)
+
+    def drop(self) -> None:
+        """Forget what is asked: no answer will come."""
+        self._waiting, self._wanted = None, False
+
+    def _start(self, request: Any) -> None:
+        from napari.qt.threading import create_worker
+
+        self._request, self._wanted = request, True
+        worker: Any = create_worker(self._work, request, _start_thread=False)
+        worker.returned.connect(self._returned)
+        self._running = worker
+        self._idle(False)
+        worker.start()
+
+    def _returned(self, outcome: Any) -> None:
+        request, wanted = self._request, self._wanted
+        self._running = self._request = None
+        waiting, self._waiting = self._waiting, None
+        if wanted and request is not None:
+            self._done(request, outcome)
+        if waiting is not None:
+            self._start(waiting)
+        else:
+            self._idle(True)
