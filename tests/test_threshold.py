@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from cases import picture
 
+import marginkit
 from marginkit import shelf
 from marginkit.errors import AxesError, MarginError, PixelError, UsageError
 from marginkit.opening import open as open_picture
@@ -238,3 +240,13 @@ def test_tissue_of_a_real_slide_by_its_saturation(shared_data: Path) -> None:
     read = image.read().astype(float)
     inside, outside = read[found].mean(axis=0), read[~found].mean(axis=0)
     assert inside[1] < outside[1] - 30  # tissue takes green out of the light
+
+
+def test_violet_is_blue_less_the_larger_of_the_others(tmp_path: Path) -> None:
+    """A pen (90, 80, 190) has 100; skin and black ticks have none, and nothing wraps round below zero."""
+    colours = np.array([[[90, 80, 190], [230, 190, 170], [20, 20, 21], [255, 0, 254]]], np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", np.repeat(colours, 3, 0), photometric="rgb")
+    image = marginkit.open(tmp_path / "a.tif")
+    for above, wanted in ((99, [True, False, False, False]), (0, [True, False, True, False]), (100, [False] * 4)):
+        found = marginkit.segment(image, "threshold", channel="violet", above=float(above))
+        assert np.asarray(found.data)[0].tolist() == wanted

@@ -15,7 +15,7 @@ from marginkit.errors import AxesError, UsageError
 from marginkit.records import Picture
 
 COLOURS = ("red", "green", "blue")
-COMPUTED = ("saturation", "grey")
+COMPUTED = ("saturation", "grey", "violet")
 
 
 def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], str]:
@@ -23,7 +23,7 @@ def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], 
 
     pixels : (y, x) or (z, y, x), native byte order; the stored type, or a float where it is a mean.
     name : of colours ``saturation`` (largest minus smallest of red, green and blue, in counts), ``grey`` (their mean),
-        ``red``, ``green``, ``blue``; of channels their name or number from 0; empty: the only one, or saturation.
+        ``violet`` (blue less the larger of red and green, or 0: a surgical pen on skin), ``red``, ``green``, ``blue``; of channels their name or number from 0; empty: the only one, or saturation.
 
     Raises
     ------
@@ -63,7 +63,12 @@ def _colour(picture: Picture, pixels: NDArray[Any], name: str) -> tuple[NDArray[
         return _chosen(picture, pixels, "" if wanted in COMPUTED else name, samples)
     colours = pixels[:3]
     narrow = np.float32 if pixels.dtype.itemsize <= 2 else np.float64  # holds the mean of three such numbers
-    return (colours.mean(axis=0, dtype=narrow) if wanted == "grey" else np.ptp(colours, axis=0)), wanted
+    if wanted == "grey":
+        return colours.mean(axis=0, dtype=narrow), wanted
+    if wanted == "violet":
+        other = np.maximum(colours[0], colours[1])
+        return np.where(colours[2] > other, colours[2] - other, colours.dtype.type(0)), wanted
+    return np.ptp(colours, axis=0), wanted
 
 
 def _stored(picture: Picture, pixels: NDArray[Any], name: str) -> tuple[NDArray[Any], str]:

@@ -32,7 +32,8 @@ class Options:
         the two classes), ``li`` (least cross-entropy), ``triangle`` (a faint class beside a large one). Both: a band.
         Neither: above otsu.
     channel : of colours ``saturation`` (largest minus smallest of red, green and blue; taken where none is named),
-        ``grey`` (their mean), ``red``, ``green`` or ``blue``; else a channel's name or number from 0.
+        ``grey`` (their mean), ``violet`` (blue less the larger of red and green), ``red``, ``green`` or ``blue``;
+        else a channel's name or number from 0.
     smooth_px : sigma of a Gaussian over the pixels, before; 0 for none.
     fill : fill holes; in a stack those that are closed in 3-D, or with ``planes`` those of each plane.
     largest : keep the largest piece only (8-connected, 26 in a stack).
