@@ -169,7 +169,7 @@ def test_tissue_is_coloured_or_dark() -> None:
     green = segment(image, Options(above=100, channel="Green"))
     assert mask(green).all(axis=1).tolist() == [True, False, False]
     assert np.array_equal(mask(segment(image, Options(above=100, channel="1"))), mask(green))
-    with pytest.raises(UsageError, match=r"no channel 'hue' .* saturation, grey, red"):
+    with pytest.raises(UsageError, match=r"no channel 'hue' .* saturation, grey, violet, red"):
         segment(image, Options(channel="hue"))
 
 

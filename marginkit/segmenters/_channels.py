@@ -23,7 +23,8 @@ def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], 
 
     pixels : (y, x) or (z, y, x), native byte order; the stored type, or a float where it is a mean.
     name : of colours ``saturation`` (largest minus smallest of red, green and blue, in counts), ``grey`` (their mean),
-        ``violet`` (blue less the larger of red and green, or 0: a surgical pen on skin), ``red``, ``green``, ``blue``; of channels their name or number from 0; empty: the only one, or saturation.
+        ``violet`` (blue less the larger of red and green, or 0: a surgical pen on skin), ``red``, ``green``, ``blue``;
+        of channels their name or number from 0; empty: the only one, or saturation.
 
     Raises
     ------
