@@ -22,8 +22,11 @@ from typing import Any
 
 from marginkit import files, segmenting, shelf, sources
 from marginkit.errors import MarginError, UsageError
+from marginkit.fetching import OUTLINES
 from marginkit.pipeline import Job, stem
 from marginkit.records import STATES
+from marginkit.segmenters import masks
+from marginkit.sources import SegmenterSource
 
 MAX_CSV_BYTES = 256 << 20
 SOURCES = ("tumor", "signal", "specimen", "edge")
@@ -224,10 +227,19 @@ def _contradictions(job: Job) -> Iterator[str]:
         if not text:
             continue
         try:
-            sources.parse(text, known)
+            _parsed(text, known)
         except MarginError as error:
             yield str(error)
     try:
         files.safe_case_name(job.name)
     except MarginError as error:
         yield str(error)
+
+
+def _parsed(text: str, known: Mapping[str, Any]) -> None:
+    """Whether a source can be understood; MarginError where not. A file's content is not looked at."""
+    source = sources.parse(text, known)
+    if isinstance(source, SegmenterSource):
+        sources.typed_options(known[source.segmenter], source.options)
+    elif source.select and not source.path.lower().endswith(OUTLINES):
+        masks.parse_select(source.select)

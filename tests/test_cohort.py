@@ -88,3 +88,17 @@ def test_F10_images_of_one_name_in_two_folders_and_names_that_cannot_be(tmp_path
         (tmp_path / folder).rename(moved / folder)
     again = cohort.read(str(moved / "*" / "*.tif"), Job(image="", tumor=TUMOR, specimen=SPECIMEN))
     assert [job.name for job in again] == names  # the digest is of the path below the common folder
+
+
+def test_what_cannot_be_understood_is_told_before_the_first_image_is_opened(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    (tmp_path / "cohort.csv").write_text(
+        "image,tumor,specimen,case\n"
+        f'a.ome.tif,"a.ome.tif#label=1,2","{SPECIMEN}",one\n'
+        f'a.ome.tif,"threshold:abve=3","{SPECIMEN}",two\n'
+    )
+    with pytest.raises(cohort.CohortError) as caught:
+        cohort.read(str(tmp_path / "cohort.csv"), Job(image="", specimen=""))
+    assert [problem.line for problem in caught.value.problems] == [2, 3]
+    assert "label '1,2' is no whole number" in caught.value.problems[0].text
+    assert "abve" in caught.value.problems[1].text
