@@ -228,7 +228,9 @@ def test_F02_stopped_by_hand(tmp_path: Path, times: int) -> None:
     (tmp_path / "run.py").write_text(STOPPED)
     words = [sys.executable, str(tmp_path / "run.py"), str(tmp_path), TUMOR, SPECIMEN]
     environment = {**os.environ, "PYTHONPATH": ROOT}
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment) as child:
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}  # CI may ignore Ctrl-C
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, "env": environment}
+    with subprocess.Popen(words, **pipes, **heed) as child:
         assert child.stdout is not None
         child.stdout.readline()
         for _ in range(times):
