@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import marginkit
-from marginkit import files, lighting, pipeline, shelf, sources
+from marginkit import edges, files, lighting, pipeline, shelf, sources
 from marginkit.batch.journal import Before, Line
 from marginkit.errors import CalibrationError, FileError, MarginError, RunError
 from marginkit.pipeline import Job
@@ -103,17 +103,26 @@ def key(job: Job) -> str:
 
 
 def _files(job: Job) -> Iterator[str]:
-    yield job.image
+    yield from _with_beside(job.image)
     known = shelf.load("segmenters")
-    for text in (job.tumor, job.signal, job.specimen, job.edge, *job.names.values(), *job.barriers.values()):
+    edge = edges.sources(job.edge).values() if job.edge else ()
+    for text in (job.tumor, job.signal, job.specimen, *edge, *job.names.values(), *job.barriers.values()):
         if text:
             source = sources.parse(text, known)
             if isinstance(source, FileSource):
-                yield source.path
+                yield from _with_beside(source.path)
             else:
                 yield from (value for _, value in source.options if os.path.isfile(value))
             yield from lighting.files_of(text)
     yield from (part for part in job.ink_method.partition(":")[2].replace(",", "=").split("=") if os.path.isfile(part))
+    yield from (policy for policy in job.policies if policy.endswith(".toml"))
+
+
+def _with_beside(path: str) -> Iterator[str]:
+    """A file, and the file of its voxels where it is only their header."""
+    yield path
+    if path.lower().endswith(".mhd"):
+        yield from (str(own) for own in map(Path(path).with_suffix, (".raw", ".zraw")) if own.is_file())
 
 
 def _digest(path: str) -> str:
