@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from marginkit import files, segmenting, shelf, sources
+from marginkit import edges, files, judging, segmenting, shelf, sources
 from marginkit.errors import MarginError, UsageError
 from marginkit.pipeline import Job, stem
 from marginkit.records import STATES
@@ -152,7 +152,7 @@ def _job(said: Mapping[str, str], base: Path, defaults: Job) -> tuple[Job | None
     changed: dict[str, Any] = {"image": image, "case": said.get("case", "")}
     for name in SOURCES:
         text = said.get(name) or getattr(defaults, name)
-        changed[name] = _rooted(_filled(text, image), base) if text else ""
+        changed[name] = (_edge if name == "edge" else _rooted)(_filled(text, image), base) if text else ""
     for column, attribute in (("name", "names"), ("barrier", "barriers")):
         pairs = [pair.partition("=") for pair in said.get(column, "").split(";") if pair.strip()]
         if pairs:
@@ -163,6 +163,8 @@ def _job(said: Mapping[str, str], base: Path, defaults: Job) -> tuple[Job | None
                 changed |= convert(said[key])
             except (ValueError, KeyError):
                 wrong.append(f"{key} {said[key]!r} not understood")
+    if "policies" in changed:
+        changed["policies"] = tuple(_rooted(policy, base) for policy in changed["policies"])
     job = replace(defaults, **changed)
     return job, wrong + list(_contradictions(job))
 
@@ -208,6 +210,15 @@ def _rooted(text: str, base: Path) -> str:
     return f"{base / file}{hash_}{part}" if (base / file).exists() else text
 
 
+def _edge(text: str, base: Path) -> str:
+    """The edge's sources, each seen from the cohort's folder."""
+    try:
+        given = edges.sources(text)
+    except MarginError:
+        return text  # told with what else is wrong
+    return ",".join(f"{kind}={_rooted(one, base)}" if kind else _rooted(one, base) for kind, one in given.items())
+
+
 def _contradictions(job: Job) -> Iterator[str]:
     if bool(job.tumor) == bool(job.signal):
         yield "give either tumor or signal"
@@ -219,15 +230,31 @@ def _contradictions(job: Job) -> Iterator[str]:
             segmenting.choose("ink", job.ink_method)
         except MarginError as error:
             yield str(error)
-    known = shelf.load("segmenters")
-    for text in (job.tumor, job.signal, job.specimen, *job.names.values(), *job.barriers.values()):
-        if not text:
-            continue
-        try:
-            sources.parse(text, known)
-        except MarginError as error:
-            yield str(error)
+    yield from _unusable(job)
     try:
         files.safe_case_name(job.name)
     except MarginError as error:
         yield str(error)
+
+
+def _unusable(job: Job) -> Iterator[str]:
+    """Sources that are not understood or not there, and policies that do not exist."""
+    known = shelf.load("segmenters")
+    try:
+        edge = tuple(edges.sources(job.edge).values()) if job.edge else ()
+    except MarginError as error:
+        edge = ()
+        yield str(error)
+    for text in filter(None, (job.tumor, job.signal, job.specimen, *edge, *job.names.values(), *job.barriers.values())):
+        try:
+            source = sources.parse(text, known)
+        except MarginError as error:
+            yield str(error)
+            continue
+        if isinstance(source, sources.FileSource) and source.path and not Path(source.path).exists():
+            yield f"file {Path(source.path).name!r} is not there"
+    for policy in job.policies:
+        try:
+            judging.find(policy)
+        except MarginError as error:
+            yield str(error)

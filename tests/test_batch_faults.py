@@ -309,18 +309,18 @@ def test_masks_corrected_by_hand_win_and_are_recorded(tmp_path: Path) -> None:
 
 def test_F06_the_key_covers_every_file_that_decides(tmp_path: Path) -> None:
     (job,) = jobs(tmp_path, 1)
-    for name in ("edge.tif", "rules.toml", "scan.mhd", "scan.raw", "other.txt"):
+    for name in ("edge.tif", "rules.toml", "scan.mhd", "scan.raw", "net.onnx", "net.json", "other.txt"):
         (tmp_path / name).write_bytes(b"first")
     job = replace(
         job,
         edge=f"natural={tmp_path / 'edge.tif'}",
         policies=(str(tmp_path / "rules.toml"),),
-        names={"deep": str(tmp_path / "scan.mhd")},
+        names={"deep": str(tmp_path / "scan.mhd"), "flat": f"onnx:model={tmp_path / 'net.onnx'}"},
     )
     before = case.key(job)
     (tmp_path / "other.txt").write_bytes(b"other")
     assert case.key(job) == before
-    for name in ("edge.tif", "rules.toml", "scan.mhd", "scan.raw"):
+    for name in ("edge.tif", "rules.toml", "scan.mhd", "scan.raw", "net.onnx", "net.json"):
         (tmp_path / name).write_bytes(b"other")
         assert case.key(job) != before, name
         (tmp_path / name).write_bytes(b"first")

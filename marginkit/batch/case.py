@@ -112,17 +112,21 @@ def _files(job: Job) -> Iterator[str]:
             if isinstance(source, FileSource):
                 yield from _with_beside(source.path)
             else:
-                yield from (value for _, value in source.options if os.path.isfile(value))
+                for _, value in source.options:
+                    yield from _with_beside(value) if os.path.isfile(value) else ()
             yield from lighting.files_of(text)
     yield from (part for part in job.ink_method.partition(":")[2].replace(",", "=").split("=") if os.path.isfile(part))
     yield from (policy for policy in job.policies if policy.endswith(".toml"))
 
 
 def _with_beside(path: str) -> Iterator[str]:
-    """A file, and the file of its voxels where it is only their header."""
+    """A file with those that are read with it: voxels beside their header, a network's card, slices of a series."""
     yield path
-    if path.lower().endswith(".mhd"):
-        yield from (str(own) for own in map(Path(path).with_suffix, (".raw", ".zraw")) if own.is_file())
+    low = path.lower()
+    beside = {".mhd": (".raw", ".zraw"), ".onnx": (".json",)}.get(low[low.rfind(".") :], ())
+    yield from (str(own) for own in map(Path(path).with_suffix, beside) if own.is_file())
+    if os.path.isfile(path) and files.head(path, 132)[128:] == b"DICM":
+        yield from (str(one) for one in Path(path).parent.iterdir() if one.is_file() and not files.litter(one.name))
 
 
 def _digest(path: str) -> str:
