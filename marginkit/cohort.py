@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from marginkit import files, segmenting, shelf, sources
+from marginkit import edges, files, judging, segmenting, shelf, sources
 from marginkit.errors import MarginError, UsageError
 from marginkit.fetching import OUTLINES
 from marginkit.pipeline import Job, stem
 from marginkit.records import STATES
 from marginkit.segmenters import masks
-from marginkit.sources import SegmenterSource
+from marginkit.sources import FileSource, SegmenterSource
 
 MAX_CSV_BYTES = 256 << 20
 SOURCES = ("tumor", "signal", "specimen", "edge")
@@ -155,7 +155,7 @@ def _job(said: Mapping[str, str], base: Path, defaults: Job) -> tuple[Job | None
     changed: dict[str, Any] = {"image": image, "case": said.get("case", "")}
     for name in SOURCES:
         text = said.get(name) or getattr(defaults, name)
-        changed[name] = _rooted(_filled(text, image), base) if text else ""
+        changed[name] = (_edge if name == "edge" else _rooted)(_filled(text, image), base) if text else ""
     for column, attribute in (("name", "names"), ("barrier", "barriers")):
         pairs = [pair.partition("=") for pair in said.get(column, "").split(";") if pair.strip()]
         if pairs:
@@ -166,6 +166,8 @@ def _job(said: Mapping[str, str], base: Path, defaults: Job) -> tuple[Job | None
                 changed |= convert(said[key])
             except (ValueError, KeyError):
                 wrong.append(f"{key} {said[key]!r} not understood")
+    if "policies" in changed:
+        changed["policies"] = tuple(_rooted(policy, base) for policy in changed["policies"])
     job = replace(defaults, **changed)
     return job, wrong + list(_contradictions(job))
 
@@ -211,6 +213,15 @@ def _rooted(text: str, base: Path) -> str:
     return f"{base / file}{hash_}{part}" if (base / file).exists() else text
 
 
+def _edge(text: str, base: Path) -> str:
+    """The edge's sources, each seen from the cohort's folder."""
+    try:
+        given = edges.sources(text)
+    except MarginError:
+        return text  # told with what else is wrong
+    return ",".join(f"{kind}={_rooted(one, base)}" if kind else _rooted(one, base) for kind, one in given.items())
+
+
 def _contradictions(job: Job) -> Iterator[str]:
     if bool(job.tumor) == bool(job.signal):
         yield "give either tumor or signal"
@@ -222,24 +233,41 @@ def _contradictions(job: Job) -> Iterator[str]:
             segmenting.choose("ink", job.ink_method)
         except MarginError as error:
             yield str(error)
-    known = shelf.load("segmenters")
-    for text in (job.tumor, job.signal, job.specimen, *job.names.values(), *job.barriers.values()):
-        if not text:
-            continue
-        try:
-            _parsed(text, known)
-        except MarginError as error:
-            yield str(error)
+    yield from _unusable(job)
     try:
         files.safe_case_name(job.name)
     except MarginError as error:
         yield str(error)
 
 
-def _parsed(text: str, known: Mapping[str, Any]) -> None:
-    """Whether a source can be understood; MarginError where not. A file's content is not looked at."""
+def _parsed(text: str, known: Mapping[str, Any]) -> FileSource | SegmenterSource:
+    """A source with its options or labels understood; MarginError where not. A file's content is not looked at."""
     source = sources.parse(text, known)
     if isinstance(source, SegmenterSource):
         sources.typed_options(known[source.segmenter], source.options)
     elif source.select and not source.path.lower().endswith(OUTLINES):
         masks.parse_select(source.select)
+    return source
+
+
+def _unusable(job: Job) -> Iterator[str]:
+    """Sources that are not understood or not there, and policies that do not exist."""
+    known = shelf.load("segmenters")
+    try:
+        edge = tuple(edges.sources(job.edge).values()) if job.edge else ()
+    except MarginError as error:
+        edge = ()
+        yield str(error)
+    for text in filter(None, (job.tumor, job.signal, job.specimen, *edge, *job.names.values(), *job.barriers.values())):
+        try:
+            source = _parsed(text, known)
+        except MarginError as error:
+            yield str(error)
+            continue
+        if isinstance(source, FileSource) and source.path and not Path(source.path).exists():
+            yield f"file {Path(source.path).name!r} is not there"
+    for policy in job.policies:
+        try:
+            judging.find(policy)
+        except MarginError as error:
+            yield str(error)

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from marginkit import batch, files
-from marginkit.batch import workers
+from marginkit.batch import case, workers
 from marginkit.errors import FileError, RunError
 from marginkit.pipeline import Job
 
@@ -307,6 +307,26 @@ def test_masks_corrected_by_hand_win_and_are_recorded(tmp_path: Path) -> None:
     (hand / "tumor.ome.tif").unlink()
     forked(cases, out)
     assert [row["value_mm"] for row in table(out)] == ["2.0", "2.0"]
+
+
+def test_F06_the_key_covers_every_file_that_decides(tmp_path: Path) -> None:
+    (job,) = jobs(tmp_path, 1)
+    for name in ("edge.tif", "rules.toml", "scan.mhd", "scan.raw", "net.onnx", "net.json", "other.txt"):
+        (tmp_path / name).write_bytes(b"first")
+    job = replace(
+        job,
+        edge=f"natural={tmp_path / 'edge.tif'}",
+        policies=(str(tmp_path / "rules.toml"),),
+        names={"deep": str(tmp_path / "scan.mhd"), "flat": f"onnx:model={tmp_path / 'net.onnx'}"},
+    )
+    before = case.key(job)
+    (tmp_path / "other.txt").write_bytes(b"other")
+    assert case.key(job) == before
+    for name in ("edge.tif", "rules.toml", "scan.mhd", "scan.raw", "net.onnx", "net.json"):
+        (tmp_path / name).write_bytes(b"other")
+        assert case.key(job) != before, name
+        (tmp_path / name).write_bytes(b"first")
+        assert case.key(job) == before, name
 
 
 def test_the_summary_and_the_parquet_table_say_what_the_csv_says(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from marginkit import cohort
+from marginkit import cohort, judging
 from marginkit.pipeline import Job
 
 from .casefiles import SPECIMEN, TUMOR, square_file
@@ -53,6 +53,34 @@ def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert "line 3: case 'One' is also in line 2" in told
     assert "line 4: image 'missing.tif' is not there" in told
     assert "line 4: no specimen" in told
+
+
+def test_masks_policies_and_edges_are_looked_for_beforehand(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    path = written(
+        tmp_path,
+        "case,image,tumor,specimen,edge,policy",
+        f'one,a.ome.tif,lost.tif#label=1,"{SPECIMEN}",,uicc-r',
+        f'two,a.ome.tif,"{TUMOR}","{SPECIMEN}","natural=a.ome.tif,natural=a.ome.tif",no-such-policy',
+        f'three,a.ome.tif,"{TUMOR}","{SPECIMEN}",section=gone.tif,',
+    )
+    told = problems(path)
+    assert "line 2: file 'lost.tif' is not there" in told
+    assert any(text.startswith("line 3: edge class 'natural' is given twice") for text in told)
+    assert any(text.startswith("line 3: no policy 'no-such-policy'") for text in told)
+    assert "line 4: file 'gone.tif' is not there" in told
+    assert len(told) == 4
+
+
+def test_edges_of_a_class_and_policies_are_seen_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    square_file(tmp_path, "skin.tif")
+    rules = Path(judging.__file__).parent / "policies" / "uicc-r.toml"
+    (tmp_path / "mine.toml").write_bytes(rules.read_bytes())
+    row = f'a.ome.tif,"{TUMOR}","{SPECIMEN}",natural=skin.tif#label=1,mine.toml;uicc-r'
+    (job,) = cohort.read(written(tmp_path, "image,tumor,specimen,edge,policy", row), BLANK)
+    assert job.edge == f"natural={tmp_path / 'skin.tif'}#label=1"
+    assert job.policies == (str(tmp_path / "mine.toml"), "uicc-r")
 
 
 def test_unknown_column(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import marginkit
-from marginkit import files, lighting, pipeline, shelf, sources
+from marginkit import edges, files, lighting, pipeline, shelf, sources
 from marginkit.batch.journal import Before, Line
 from marginkit.errors import CalibrationError, FileError, MarginError, RunError
 from marginkit.pipeline import Job
@@ -103,17 +103,30 @@ def key(job: Job) -> str:
 
 
 def _files(job: Job) -> Iterator[str]:
-    yield job.image
+    yield from _with_beside(job.image)
     known = shelf.load("segmenters")
-    for text in (job.tumor, job.signal, job.specimen, job.edge, *job.names.values(), *job.barriers.values()):
+    edge = edges.sources(job.edge).values() if job.edge else ()
+    for text in (job.tumor, job.signal, job.specimen, *edge, *job.names.values(), *job.barriers.values()):
         if text:
             source = sources.parse(text, known)
             if isinstance(source, FileSource):
-                yield source.path
+                yield from _with_beside(source.path)
             else:
-                yield from (value for _, value in source.options if os.path.isfile(value))
+                for _, value in source.options:
+                    yield from _with_beside(value) if os.path.isfile(value) else ()
             yield from lighting.files_of(text)
     yield from (part for part in job.ink_method.partition(":")[2].replace(",", "=").split("=") if os.path.isfile(part))
+    yield from (policy for policy in job.policies if policy.endswith(".toml"))
+
+
+def _with_beside(path: str) -> Iterator[str]:
+    """A file with those that are read with it: voxels beside their header, a network's card, slices of a series."""
+    yield path
+    low = path.lower()
+    beside = {".mhd": (".raw", ".zraw"), ".onnx": (".json",)}.get(low[low.rfind(".") :], ())
+    yield from (str(own) for own in map(Path(path).with_suffix, beside) if own.is_file())
+    if os.path.isfile(path) and files.head(path, 132)[128:] == b"DICM":
+        yield from (str(one) for one in Path(path).parent.iterdir() if one.is_file() and not files.litter(one.name))
 
 
 def _digest(path: str) -> str:
