@@ -171,8 +171,14 @@ def test_F05_who_holds_the_folder_is_told(tmp_path: Path) -> None:
 
     with held(tmp_path / "out"), pytest.raises(RunError, match=f"process {os.getpid()} on .* since"):
         forked(jobs(tmp_path, 1), tmp_path / "out")
-    (tmp_path / "out" / ".lock").write_text("{}")  # left by a process that died
-    forked(jobs(tmp_path, 1), tmp_path / "out")
+    told: list[str] = []
+    forked(jobs(tmp_path, 1), tmp_path / "out", note=told.append)
+    assert told == []  # that run came to its end
+    assert killed_at(3, jobs(tmp_path, 1), tmp_path / "out2")
+    forked(jobs(tmp_path, 1), tmp_path / "out2", note=told.append)
+    assert [text.partition(" (process ")[0] for text in told] == ["an earlier run did not come to its end"]
+    forked(jobs(tmp_path, 1), tmp_path / "out2", note=told.append)
+    assert len(told) == 1
 
 
 def test_F08_where_all_fail_older_results_stay(tmp_path: Path) -> None:

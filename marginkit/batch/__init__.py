@@ -77,7 +77,7 @@ def run(
         results of something else; E-RUN-06 no scheduler answers. KeyboardInterrupt : after what was running.
     """
     root = Path(out)
-    with held(root):
+    with held(root, note):
         _check_ours(root, overwrite)
         journal = Journal(root, resume=resume)
         state = _Run(len(jobs), tell)

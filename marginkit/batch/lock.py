@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,8 +21,11 @@ _held: list[int] = []  # locks of this process; a forked worker has them too, an
 
 
 @contextmanager
-def held(root: Path) -> Iterator[None]:
-    """The folder, made where it is not there. FileError E-FILE-12 where not, RunError E-RUN-01 where in use."""
+def held(root: Path, note: Callable[[str], None] = lambda text: None) -> Iterator[None]:
+    """The folder, made where it is not there. FileError E-FILE-12 where not, RunError E-RUN-01 where in use.
+
+    note : told who left the folder without an end, by a kill or a power cut.
+    """
     import fcntl
 
     try:
@@ -37,6 +40,8 @@ def held(root: Path) -> Iterator[None]:
         except OSError as error:
             remedy = "Wait for it, or choose another folder."
             raise RunError("E-RUN-01", "another run writes here", cause=_who(root), remedy=remedy, file=root) from error
+        if os.fstat(lock).st_size:
+            note(f"an earlier run did not come to its end ({_who(root)}); going on from what it left")
         told = {
             "pid": os.getpid(),
             "host": platform.node(),
@@ -45,7 +50,10 @@ def held(root: Path) -> Iterator[None]:
         os.ftruncate(lock, 0)
         os.pwrite(lock, json.dumps(told).encode(), 0)
         _held.append(lock)
-        yield
+        try:
+            yield
+        finally:
+            os.ftruncate(lock, 0)  # what is still in it after a run was left by a kill
     finally:
         if lock in _held:
             _held.remove(lock)
