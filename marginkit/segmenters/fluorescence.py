@@ -113,13 +113,13 @@ def segment(picture: Picture, options: Options) -> Region:
     if named := [name for name in ("dark", "flat", "image") if getattr(options, name)]:
         cause = f"{named[0]} is a matter of measure"
         raise UsageError("E-USE-03", "fluorescence: options do not fit together", cause=cause, file=picture.name)
-    found = find(picture, options, Around())
+    found = sought(picture, options, Around())
     return Region(found.mask, maker=found.told, flags=found.flags)
 
 
 def light(picture: Picture, options: Options, around: Around) -> Lit:
     """The signal as levels, so that its boundary has an interval, and its numbers (``signal`` of result.json)."""
-    found = find(picture, options, around)
+    found = sought(picture, options, around)
     with _about(picture):
         grounds = _backgrounds.admissible(found.values, found.specimen, found.mask, options, around)
         mean, _ = fluorescence.mean_sd(found.values, grounds[0].mask)
@@ -130,7 +130,7 @@ def light(picture: Picture, options: Options, around: Around) -> Lit:
     return Lit(Region(swept.data, maker=found.told, flags=found.flags), numbers, notes)
 
 
-def find(picture: Picture, options: Options, around: Around) -> Found:
+def sought(picture: Picture, options: Options, around: Around) -> Found:
     """The signal with all that it was found by."""
     seen = _counts.counts(picture, options, around)
     with _about(picture):
