@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from marginkit import edges, files, judging, segmenting, shelf, sources
+from marginkit import edges, files, judging, lighting, segmenting, shelf, sources
 from marginkit.errors import MarginError, UsageError
 from marginkit.fetching import OUTLINES
 from marginkit.pipeline import Job, stem
@@ -208,7 +208,8 @@ _CONVERT: dict[str, Any] = {
 
 
 def _rooted(text: str, base: Path) -> str:
-    """The source with its file seen from the cohort's folder, where it is one."""
+    """The source with its file, or the files among its options, seen from the cohort's folder, where they are."""
+    text = lighting.rooted(text, base)
     file, hash_, part = text.partition("#")
     return f"{base / file}{hash_}{part}" if (base / file).exists() else text
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,23 @@ def files_of(text: str) -> list[str]:
     named = [str(getattr(light.options, name)) for name in light.module.ON_PIXELS]
     found = [sources.parse(one, ()) for one in named if one and one not in WORDS and not _is_number(one)]
     return [one.path for one in found if isinstance(one, sources.FileSource)]
+
+
+def rooted(text: str, base: Path) -> str:
+    """A source whose options name files, with those that are in a folder seen from there."""
+    name, colon, words = text.partition(":")
+    if not colon or not hasattr(shelf.load("segmenters").get(name), "light"):
+        return text
+    module = shelf.get("segmenters", name)
+    pairs = [word.partition("=") for word in words.split(",")]
+    seen = [(k, s, _seen(v, base) if k.strip() in module.ON_PIXELS else v) for k, s, v in pairs]
+    return f"{name}:{','.join(''.join(one) for one in seen)}"
+
+
+def _seen(text: str, base: Path) -> str:
+    file, hash_, part = text.partition("#")
+    there = file not in WORDS and (base / file).is_file()
+    return f"{base / file}{hash_}{part}" if there else text
 
 
 def lit(light: Light, fetcher: Fetcher, specimen: Region) -> Lit:

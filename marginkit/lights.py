@@ -59,6 +59,35 @@ class Lit:
     notes: Sequence[str] = field(default=())
 
 
+def told(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, text) of what a reader wants first of ``signal``: ratios with their background, threshold, saturation."""
+    rows = [("threshold", str(numbers["threshold"]["told"]))]
+    if numbers["refused"]:
+        rows.append(("not quantified", str(numbers["refused"])))
+    else:
+        rows += [(one.upper(), _ratio(numbers, one)) for one in ("tbr", "cnr") if numbers[one] is not None]
+        rows.append(("background", str(numbers["background"])))
+        rows.append(("dark, flat field", f"{numbers['dark']}, {numbers['flat']}"))
+    full = numbers["saturated"]
+    rows.append(("saturated", f"{full['pixels']} pixels, {100 * full['share']:.2g} % of the signal"))
+    if numbers["outline_peaks"]:
+        first = numbers["outline_peaks"][0]
+        where = "" if first["edge_mm"] is None else f", {first['edge_mm']:.2g} mm from it"
+        rows.append(("highest peak along the outline", f"{first['counts']:.4g} counts over background{where}"))
+    if numbers["registration"]:
+        rest = numbers["registration"]["residual_mm"]
+        size = "not known" if rest is None else f"{rest:.2g} mm"
+        rows.append(("registration", f"{numbers['registration']['method']}, residual {size}"))
+    return [*rows, ("view", str(numbers["view"]))]
+
+
+def _ratio(numbers: Mapping[str, Any], name: str) -> str:
+    """A ratio with the range over the admissible backgrounds."""
+    span = numbers[f"{name}_range"]
+    several = f" ({span[0]:.3g} to {span[1]:.3g} by background)" if span and len(numbers["backgrounds"]) > 1 else ""
+    return f"{numbers[name]:.3g}{several}"
+
+
 @dataclass(frozen=True)
 class Levels:
     """Counts turned into levels: 0.25 at the lower, ½ at the threshold, 0.75 at the higher counts of the sweep.

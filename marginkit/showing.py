@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from marginkit import flags
+from marginkit import flags, lights
 from marginkit.errors import plain
 from marginkit.wording import interval, judged, shown
 
@@ -152,7 +152,17 @@ def _agreement_rows(found: Agreement) -> Iterator[tuple[str, str, str, str]]:
 
 def below(case: Measured) -> list[str]:
     """What is said below the table of margins: edge near the tumor, planes, verdicts with their reasons."""
-    return [*_profile(case), *_planes(case), *(f"{v.policy}, {v.margin}: {_verdict(v)}" for v in case.verdicts)]
+    return [
+        *_profile(case),
+        *_planes(case),
+        *_signal(case),
+        *(f"{v.policy}, {v.margin}: {_verdict(v)}" for v in case.verdicts),
+    ]
+
+
+def _signal(case: Measured) -> Iterator[str]:
+    if case.signal is not None:
+        yield "signal: " + " · ".join(f"{name} {text}" for name, text in lights.told(case.signal))
 
 
 def _verdict(verdict: Any) -> str:

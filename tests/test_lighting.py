@@ -179,3 +179,10 @@ def test_no_signal_is_a_result(image: str, specimen: str) -> None:
 def test_a_frame_needs_a_measurement(image: str) -> None:
     with pytest.raises(mk.MarginError, match="dark is a matter of measure"):
         mk.segment(mk.open(image), "fluorescence", dark="100")
+
+
+def test_files_among_options_are_seen_from_the_folder_of_the_cohort(tmp_path: Path) -> None:
+    (tmp_path / "f.png").write_bytes(b"")
+    text = lighting.rooted("fluorescence:threshold=half,image=f.png,background=tissue", tmp_path)
+    assert text == f"fluorescence:threshold=half,image={tmp_path / 'f.png'},background=tissue"
+    assert lighting.rooted("threshold:above=3", tmp_path) == "threshold:above=3"

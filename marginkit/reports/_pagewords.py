@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from marginkit import sampling
+from marginkit import lights, sampling
 from marginkit.records import Margin, Measured, Verdict
 from marginkit.wording import interval, judged, millimetres, shown, span
 
@@ -193,9 +193,7 @@ def foci(case: Measured) -> list[tuple[str, str, str, str]]:
 
 def signal(case: Measured) -> list[tuple[str, str]]:
     """The numbers of fluorescence."""
-    return [
-        (name, value if isinstance(value, str) else json.dumps(value)) for name, value in (case.signal or {}).items()
-    ]
+    return [] if case.signal is None else lights.told(case.signal)
 
 
 def provenance(case: Measured) -> dict[str, Any]:
