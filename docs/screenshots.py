@@ -106,6 +106,7 @@ def segmenting(session: Session) -> None:
     del session.viewer.layers["signal"], session.viewer.layers["specimen"]
     panel = session.panel("Segment")
     panel.what.setCurrentText("signal")
+    panel.method.setCurrentText("threshold")
     panel.set_option("above", "otsu")
     panel.set_option("smooth_px", "2")
     panel.live.setChecked(True)

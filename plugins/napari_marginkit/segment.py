@@ -15,7 +15,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QProgressBar, QWidget
 
-from marginkit import shelf, sources
+from marginkit import segmenting, shelf, sources
 from marginkit.errors import MarginError, MeasureError
 from marginkit.records import Picture, Region
 
@@ -32,23 +32,22 @@ class Wish:
     """A segmentation that is asked for, frozen. place : keywords of a layer on the image's pixels."""
 
     picture: Picture
-    segmenter: Any
-    options: Any
+    method: segmenting.Method
     what: str
     maker: str
     spacing: tuple[float, ...]
     place: Mapping[str, Any]
 
 
-def segmented(wish: Wish) -> Region | MarginError:
-    """The region, or why there is none; never raises."""
+def segmented(wish: Wish) -> segmenting.Found | MarginError:
+    """What was found, or why there is nothing; never raises."""
     try:
-        found: Region = wish.segmenter.segment(wish.picture, wish.options)
+        found = segmenting.classes(wish.picture, wish.method, wish.what)
     except MarginError as error:
         return error
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
-        return MeasureError("E-MSR-05", f"segmenter {wish.segmenter.NAME} failed", cause=cause)
+        return MeasureError("E-MSR-05", f"segmenter {wish.method.name} failed", cause=cause)
     return found
 
 
@@ -103,6 +102,7 @@ class Segment(Panel):
         self.method.blockSignals(True)
         self.method.clear()
         self.method.addItems([name for name, one in self._shelf.items() if self.what.value() in one.GIVES])
+        self.method.setCurrentText(segmenting.USUAL.get(self.what.value(), ""))
         self.method.blockSignals(False)
         self._form()
 
@@ -160,17 +160,20 @@ class Segment(Panel):
         maker = sources.SegmenterSource(segmenter.NAME, self.words()).name
         spacing = picture.spacing_mm or (1.0,) * image.ndim
         place = placing.transform_of(image)
-        self._runner.ask(Wish(picture, segmenter, options, self.what.value(), maker, spacing, place))
+        method = segmenting.Method(segmenter.NAME, segmenter, options)
+        self._runner.ask(Wish(picture, method, self.what.value(), maker, spacing, place))
 
-    def _found(self, wish: Wish, found: Region | MarginError) -> None:
+    def _found(self, wish: Wish, answer: segmenting.Found | MarginError) -> None:
         if self.closed:
             return
-        if isinstance(found, MarginError):
-            self.message.fail(found)
+        if isinstance(answer, MarginError):
+            self.message.fail(answer)
             return
+        found = answer.regions[wish.what]
         layer = put(self.viewer, wish, found)
         share = float(np.mean(np.asarray(found.data) >= 0.5)) if found.kind != "polygon" else 0.0
-        self.message.say(f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}", "good")
+        told = f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}"
+        self.message.say("\n".join([told, *answer.warnings]), "good")
 
     def _idle(self, idle: bool) -> None:
         if not self.closed:
