@@ -45,12 +45,11 @@ def main(side: int) -> None:
             begun = time.perf_counter()
             result = marginkit.measure(tumor, specimen, SPACING_MM, names=names)
             full.append(time.perf_counter() - begun)
-            told = {margin.name: margin.value_mm for margin in result.margins}
-            assert told == {name: near and near.value_mm for name, near in found.items()}
+            whole = {margin.name: margin.value_mm for margin in result.margins}
+            assert whole == {name: near and near.value_mm for name, near in found.items()}
     median, worst = 1000 * np.median(spent), 1000 * max(spent)
-    print(
-        f"{side:6d}²  stroke {median:6.1f} ms (worst {worst:.1f})   measure {1000 * min(full):7.1f} ms   ready {ready_s:.2f} s"
-    )
+    told = f"stroke {median:6.1f} ms (worst {worst:.1f})   measure {1000 * min(full):7.1f} ms   ready {ready_s:.2f} s"
+    print(f"{side:6d}²  {told}")
 
 
 if __name__ == "__main__":

@@ -63,6 +63,13 @@ class Live:
         self._away = {name: np.zeros(0) for name in self._edge.trees}
         self.paint(0, tumor)
 
+    def again(self, tumor: Bools) -> Live:
+        """The same specimen with another tumor mask of its shape; nothing of the edge is computed again."""
+        other = object.__new__(Live)
+        other.__dict__ = {**self.__dict__, "_words": self._words.copy()}
+        other.paint(0, tumor)
+        return other
+
     def paint(self, first_row: int, rows: Bools) -> None:
         """Take new rows of the tumor mask, from ``first_row`` on, (n, width)."""
         last = first_row + len(rows)

@@ -79,6 +79,17 @@ def test_what_lies_outside_the_specimen_is_no_tumor() -> None:
     assert live.margins()["all"] == Near(4.0, (4.5, 8.5), (8.5, 8.5))
 
 
+def test_another_tumor_of_the_same_specimen_leaves_the_first_alone() -> None:
+    specimen = np.zeros((20, 20), bool)
+    specimen[5:15, 5:15] = True
+    tumor = np.zeros_like(specimen)
+    tumor[9, 9] = True
+    live = Live(tumor, specimen, (1.0, 1.0))
+    before, moved = live.margins(), np.roll(tumor, 2, axis=0)
+    assert values(live.again(moved)) == {"all": mk.measure(moved, specimen, (1.0, 1.0)).value_mm}
+    assert live.margins() == before
+
+
 def test_masks_of_two_shapes_are_refused() -> None:
     with pytest.raises(MarginError, match="E-GRID-02"):
         Live(np.zeros((4, 4), bool), np.ones((4, 5), bool), (1.0, 1.0))
