@@ -66,7 +66,7 @@ class Live:
     def again(self, tumor: Bools) -> Live:
         """The same specimen with another tumor mask of its shape; nothing of the edge is computed again."""
         other = object.__new__(Live)
-        other.__dict__ = {**self.__dict__, "_words": self._words.copy()}
+        other.__dict__ = {**self.__dict__, "_words": self._words.copy(), "_away": dict(self._away)}
         other.paint(0, tumor)
         return other
 
