@@ -189,7 +189,7 @@ class Segment(Panel):
 def put(viewer: Any, wish: Wish, region: Region) -> Any:
     """The region as a layer in the image's place; painted labels of that role are replaced in one step of undo."""
     role = ROLE[wish.what]
-    place = _place(wish, region)
+    place = place_of(wish.place, wish.spacing, region)
     if region.kind != "mask":
         held = {pictures.KEY: {"role": role, "maker": region.maker or wish.maker}}
         return viewer.add_image(np.asarray(region.data), name=role, metadata=held, opacity=0.6, **place)
@@ -214,13 +214,13 @@ def _same(layer: Any, pixels: Any, place: Mapping[str, Any]) -> bool:
     return all(np.array_equal(now[key], place[key]) for key in now)
 
 
-def _place(wish: Wish, region: Region) -> dict[str, Any]:
+def place_of(image: Mapping[str, Any], spacing: tuple[float, ...], region: Region) -> dict[str, Any]:
     """Where a region on a grid of its own lies: a multiple of the image's pixel, from its first pixel's centre."""
-    place = dict(wish.place)
+    place = dict(image)
     if region.spacing_mm is None and region.origin_px is None:
         return place
-    own = region.spacing_mm or wish.spacing
-    ratio = np.array(own) / np.array(wish.spacing)
+    own = region.spacing_mm or spacing
+    ratio = np.array(own) / np.array(spacing)
     origin = np.array(region.origin_px or (0.0,) * len(ratio))
     shift = np.asarray(place["rotate"]) @ (np.asarray(place["scale"]) * origin)
     place |= {"scale": np.asarray(place["scale"]) * ratio, "translate": np.asarray(place["translate"]) + shift}
