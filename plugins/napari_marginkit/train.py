@@ -21,7 +21,14 @@ from .forms import LayerChoice, Panel, beside, button, form
 from .working import Runner
 
 SCRIBBLES, UNSURE = "scribbles", "uncertainty"
-COLOURS = {1: "#56b4e9", 2: "#d55e00", 3: "#009e73", 4: "#cc79a7"}
+COLOURS: dict[int | None, str] = {
+    1: "#56b4e9",
+    2: "#d55e00",
+    3: "#009e73",
+    4: "#cc79a7",
+    None: "#999999",
+    0: "#00000000",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +95,7 @@ class Train(Panel):
             return
         layer = self._scribbles()
         if layer is None:
-            colours = DirectLabelColormap(color_dict={**COLOURS, None: "#999999", 0: "#00000000"})
+            colours = DirectLabelColormap(color_dict=COLOURS)
             look = {"name": SCRIBBLES, "colormap": colours, "metadata": {pictures.KEY: {"role": SCRIBBLES}}}
             layer = blank.labels(self.viewer, image, look)
         self.viewer.layers.selection.active = layer
