@@ -106,6 +106,7 @@ def segmenting(session: Session) -> None:
     del session.viewer.layers["signal"], session.viewer.layers["specimen"]
     panel = session.panel("Segment")
     panel.what.setCurrentText("signal")
+    panel.method.setCurrentText("threshold")
     panel.set_option("above", "otsu")
     panel.set_option("smooth_px", "2")
     panel.live.setChecked(True)
@@ -135,8 +136,9 @@ def stack(session: Session) -> None:
     session.viewer.layers["specimen"].visible = False
     session.viewer.layers["stack"].opacity = 0.15
     session.viewer.dims.ndisplay = 3
+    session.viewer.reset_view()
     session.viewer.scene.camera.angles = (-40, 30, 110)
-    session.picture("stack")
+    session.picture("stack", fit=False)
 
 
 def exporting(session: Session) -> None:

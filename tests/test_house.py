@@ -39,6 +39,7 @@ FLOORS = {
             "pipeline",
             "samples",
             "cohort",
+            "live",
             "cohortpage",
             "agreeing",
             "comparing",

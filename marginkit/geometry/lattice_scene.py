@@ -145,6 +145,15 @@ class LatticeScene:
         out.tumor_px[at] = self._tumor.points_px[owner[point]]
         out.focus[at] = self._tumor.focus[owner[point]]
 
+    @property
+    def pieces(self) -> Components:
+        """The specimen's connected parts."""
+        return self._pieces
+
+    def edge_points_px(self, faces: Ints) -> Floats:
+        """(m, ndim) corners of some faces, each once, in array order, index units."""
+        return self._find_edge_points(faces)[0]
+
     def _edge_points(self, faces: Ints) -> tuple[Floats, Ints]:
         """(m, ndim) corners of some faces without repeats, index units; and which one each face's corners are."""
         asked, answer = self._last_edge_points

@@ -42,7 +42,7 @@ def draw(request: Request, case: Measured) -> Drawing:
     """The drawing of an outcome."""
     far = _colours.far_mm(case.result.profile.distance_mm)
     edge, colours = _edge(request, case, far)
-    kept = _told(case)
+    kept = told(case)
     level = 0.0 if request.bright else 1.0
     return Drawing(
         edge=edge,
@@ -87,7 +87,7 @@ def _in_stack(points: Floats, case: Measured) -> Floats:
     return points if case.plane is None else np.insert(points, 0, float(case.plane), axis=1)
 
 
-def _told(case: Measured) -> list[Margin]:
+def told(case: Measured) -> list[Margin]:
     """The margins with a pair; that of the whole edge only where it is none of the named ones."""
     found = [margin for margin in case.result.margins if margin.closest is not None]
     return [m for m in found if m.name != "all" or all(m.closest != other.closest for other in found[1:])]

@@ -10,14 +10,16 @@ from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QLineEdit, QProgressBar
 
 from marginkit import judging
 from marginkit.errors import MarginError
+from marginkit.live import Near
 from marginkit.records import STATES, Failed, Margin, Measured
-from marginkit.wording import interval, shown
+from marginkit.wording import interval, millimetres, shown
 
 from . import pictures, roles, showing
 from .asking import Form, Request, freeze
 from .drawing import ramp
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
+from .strokes import Strokes
 from .working import Answer, Runner, work
 
 SETTLE_MS = 120  # after the last stroke
@@ -43,7 +45,8 @@ class MarginsPanel(Panel):
         self.request: Request | None = None
         self._asked: Request | None = None
         self._heard: list[tuple[Any, Any]] = []
-        self._runner = Runner(lambda request: work(request), self._answered, self._idle)
+        self._strokes = Strokes()
+        self._runner = Runner(self._work, self._answered, self._idle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -168,11 +171,40 @@ class MarginsPanel(Panel):
         if not again and request.same(self._asked):
             return
         self._asked = request
+        self._strokes.asked()
         self._runner.ask(request)
 
-    def _answered(self, request: Request, answer: Answer) -> None:
+    def _stroke(self, event: Any) -> None:
+        """Hear of a stroke on the tumor; napari tells of some before their pixels are written."""
+        value = event.value
+        QTimer.singleShot(0, lambda: self._follow(value))
+
+    def _follow(self, value: Any) -> None:
+        """Show the margins right after a stroke, before all else is asked for."""
+        layer = None if self.closed else self.target.layer()
+        if self.closed or layer is None or self.outcome is None or not self.live.isChecked():
+            return
+        found = self._strokes.painted(layer, self.target_labels.text(), value)
+        if found is None or found.get("all") is None or self.request is None:
+            return
+        self.headline.say(f"{self.role.value()} to cut edge: {at_once(found['all'])} …")
+        for row, margin in enumerate(self.outcome.result.margins):
+            words = [at_once(found.get(margin.name)).removesuffix(" mm"), *["…"] * (self.table.columnCount() - 2)]
+            for column, word in enumerate(words, 1):
+                if (item := self.table.item(row, column)) is not None:
+                    item.setText(word)
+        showing.move_pairs(self.viewer, self.request, self.outcome, found)
+
+    def _work(self, request: Request) -> tuple[Answer, Any]:
+        """Off the main thread: the answer, and what follows strokes from it on."""
+        found = work(request)
+        return found, None if isinstance(found, Failed) else self._strokes.prepared(request)
+
+    def _answered(self, request: Request, answered: tuple[Answer, Any]) -> None:
         if self.closed or request is not self._asked:
             return
+        answer, live = answered
+        self._strokes.answered(live)
         if isinstance(answer, Failed):
             self._clear(answer.error)
             return
@@ -209,7 +241,7 @@ class MarginsPanel(Panel):
         self.headline.say(f"{case.result.region} to cut edge: {shown(everything)}")
         self.headline.setStyleSheet("font-size: 18px;")
         policies = list(dict.fromkeys(verdict.policy for verdict in case.verdicts))
-        heads = ["margin", "mm", "interval", "qualifier", *policies]
+        heads = ["margin", "mm", "interval", "qualifier", *(one.replace("-", "-\n", 1) for one in policies)]
         self.table.setColumnCount(len(heads))
         self.table.setHorizontalHeaderLabels(heads)
         self.table.setRowCount(len(case.result.margins))
@@ -257,6 +289,9 @@ class MarginsPanel(Panel):
                 if emitter is not None and not (name == "set_data" and type(layer).__name__ == "Image"):
                     emitter.connect(self.touched)
                     self._heard.append((emitter, self.touched))
+            if layer is self.target.layer() and hasattr(layer.events, "paint"):
+                layer.events.paint.connect(self._stroke)
+                self._heard.append((layer.events.paint, self._stroke))
         target = self.target.layer()
         if target is not None and roles.role_of(target) in (roles.TUMOR, roles.SIGNAL):
             self.role.setCurrentText(roles.role_of(target))
@@ -301,6 +336,13 @@ def aim(viewer: Any, ends: Any, least: float) -> None:
     camera.center = tuple(middle[-3:]) if viewer.dims.ndisplay == 3 else (0.0, *middle[-2:])
     apart = max(float(np.linalg.norm(ends[1, -2:] - ends[0, -2:])), 20 * least)
     camera.zoom = min(viewer.canvas.size) / (3 * apart)
+
+
+def at_once(near: Near | None) -> str:
+    """A distance as the table shows it, before its interval is known."""
+    if near is None:
+        return "—"
+    return millimetres(near.value_mm) if near.value_mm else "touching, 0 mm"
 
 
 def _cells(case: Measured, margin: Margin, policies: list[str]) -> list[tuple[str, str]]:

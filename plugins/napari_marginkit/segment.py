@@ -32,23 +32,22 @@ class Wish:
     """A segmentation that is asked for, frozen. place : keywords of a layer on the image's pixels."""
 
     picture: Picture
-    segmenter: Any
-    options: Any
+    method: segmenting.Method
     what: str
     maker: str
     spacing: tuple[float, ...]
     place: Mapping[str, Any]
 
 
-def segmented(wish: Wish) -> Region | MarginError:
-    """The region, or why there is none; never raises."""
+def segmented(wish: Wish) -> segmenting.Found | MarginError:
+    """What was found, or why there is nothing; never raises."""
     try:
-        found: Region = wish.segmenter.segment(wish.picture, wish.options)
+        found = segmenting.classes(wish.picture, wish.method, wish.what)
     except MarginError as error:
         return error
     except Exception as error:
         cause = f"{type(error).__name__}: {error}"
-        return MeasureError("E-MSR-05", f"segmenter {wish.segmenter.NAME} failed", cause=cause)
+        return MeasureError("E-MSR-05", f"segmenter {wish.method.name} failed", cause=cause)
     return found
 
 
@@ -161,17 +160,20 @@ class Segment(Panel):
         maker = sources.SegmenterSource(segmenter.NAME, self.words()).name
         spacing = picture.spacing_mm or (1.0,) * image.ndim
         place = placing.transform_of(image)
-        self._runner.ask(Wish(picture, segmenter, options, self.what.value(), maker, spacing, place))
+        method = segmenting.Method(segmenter.NAME, segmenter, options)
+        self._runner.ask(Wish(picture, method, self.what.value(), maker, spacing, place))
 
-    def _found(self, wish: Wish, found: Region | MarginError) -> None:
+    def _found(self, wish: Wish, answer: segmenting.Found | MarginError) -> None:
         if self.closed:
             return
-        if isinstance(found, MarginError):
-            self.message.fail(found)
+        if isinstance(answer, MarginError):
+            self.message.fail(answer)
             return
+        found = answer.regions[wish.what]
         layer = put(self.viewer, wish, found)
         share = float(np.mean(np.asarray(found.data) >= 0.5)) if found.kind != "polygon" else 0.0
-        self.message.say(f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}", "good")
+        told = f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}"
+        self.message.say("\n".join([told, *answer.warnings]), "good")
 
     def _idle(self, idle: bool) -> None:
         if not self.closed:
@@ -187,7 +189,7 @@ class Segment(Panel):
 def put(viewer: Any, wish: Wish, region: Region) -> Any:
     """The region as a layer in the image's place; painted labels of that role are replaced in one step of undo."""
     role = ROLE[wish.what]
-    place = _place(wish, region)
+    place = place_of(wish.place, wish.spacing, region)
     if region.kind != "mask":
         held = {pictures.KEY: {"role": role, "maker": region.maker or wish.maker}}
         return viewer.add_image(np.asarray(region.data), name=role, metadata=held, opacity=0.6, **place)
@@ -212,13 +214,13 @@ def _same(layer: Any, pixels: Any, place: Mapping[str, Any]) -> bool:
     return all(np.array_equal(now[key], place[key]) for key in now)
 
 
-def _place(wish: Wish, region: Region) -> dict[str, Any]:
+def place_of(image: Mapping[str, Any], spacing: tuple[float, ...], region: Region) -> dict[str, Any]:
     """Where a region on a grid of its own lies: a multiple of the image's pixel, from its first pixel's centre."""
-    place = dict(wish.place)
+    place = dict(image)
     if region.spacing_mm is None and region.origin_px is None:
         return place
-    own = region.spacing_mm or wish.spacing
-    ratio = np.array(own) / np.array(wish.spacing)
+    own = region.spacing_mm or spacing
+    ratio = np.array(own) / np.array(spacing)
     origin = np.array(region.origin_px or (0.0,) * len(ratio))
     shift = np.asarray(place["rotate"]) @ (np.asarray(place["scale"]) * origin)
     place |= {"scale": np.asarray(place["scale"]) * ratio, "translate": np.asarray(place["translate"]) + shift}

@@ -6,17 +6,18 @@ and with it the brush, away from whoever is painting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from marginkit.live import Near
 from marginkit.records import Floats, Measured
 
 from . import placing
 from .asking import Request
-from .drawing import Drawing
+from .drawing import Drawing, told
 from .pictures import KEY
 
 EDGE, PAIRS, ENDS = "cut edge by distance", "closest pairs", "margins"
@@ -33,6 +34,17 @@ def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> Non
         ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
         _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
         _ends(viewer, request, drawing).metadata[KEY].update(outcome=case, request=request)
+
+
+def move_pairs(viewer: Any, request: Request, case: Measured, found: Mapping[str, Near | None]) -> None:
+    """Lead the lines of the closest pairs to where a stroke has put them; their words come with the full answer."""
+    layer = next((one for one in viewer.layers if _ours(one, PAIRS)), None)
+    near = [found.get(margin.name) for margin in told(case)]
+    if layer is None or layer.ndim != 2 or len(near) != len(layer.data) or any(one is None for one in near):
+        return
+    ends = np.array([[one.edge_px, one.tumor_px] for one in near if one is not None])
+    if len(ends):
+        layer.data = np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], axis=1)
 
 
 def shown_case(viewer: Any) -> tuple[Request, Measured] | None:

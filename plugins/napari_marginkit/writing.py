@@ -6,70 +6,28 @@ centre, (y, x).
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
-from numpy.typing import NDArray
 
-from marginkit import files, units
-from marginkit.errors import AxesError, GridError, OutlineError, PixelError
+from marginkit import files, ometiff, units
+from marginkit.errors import GridError, OutlineError
 
 from .reading import LABELS
 from .vectors import corners
 
-TYPES = (np.uint8, np.uint16, np.int32)
-
 
 def write_labels(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a label layer with its pixel size; the file's name. PixelError E-PIX-02 where labels do not fit 32 bits."""
-    import tifffile
+    """Write a label layer with its pixel size; the file's name.
 
+    AxesError E-AXE-01 neither two nor three axes; PixelError E-PIX-02 labels that do not fit 32 bits.
+    """
     pixels = np.asarray(data[0] if meta.get("multiscale") else data)
-    if pixels.ndim not in (2, 3):
-        raise AxesError("E-AXE-01", "labels with two or three axes are written", cause=f"{pixels.ndim} axes")
-    pixels = _narrow(pixels)
-    xml = _xml(pixels, _spacing_mm(meta, pixels.ndim), str(meta.get("name") or "labels"))
-    memory = io.BytesIO()  # tifffile wants a stream with a name, or this
-    with tifffile.TiffWriter(memory, bigtiff=pixels.nbytes > 2**31, byteorder="<", ome=False) as tif:
-        tif.write(
-            pixels,
-            photometric="minisblack",
-            compression="zlib",
-            rowsperstrip=256,
-            description=xml,
-            metadata=None,
-            software=LABELS,
-        )
+    name = str(meta.get("name") or "labels")
     with files.write_atomic(path) as stream:
-        stream.write(memory.getbuffer())
+        ometiff.write(stream, pixels, _spacing_mm(meta, pixels.ndim), name, software=LABELS)
     return [path]
-
-
-def _xml(pixels: NDArray[Any], spacing_mm: tuple[float, ...] | None, name: str) -> bytes:
-    """OME-XML of labels: nothing but sizes and pixel size."""  # tifffile speaks of light paths
-    axes = "ZYX"[-pixels.ndim :]
-    sizes = dict(zip(axes, pixels.shape))
-    words: dict[str, Any] = {"ID": "Pixels:0", "DimensionOrder": "XYZCT", "Type": pixels.dtype.name}
-    words |= {f"Size{axis}": sizes.get(axis, 1) for axis in "XYZCT"}
-    for axis, size in zip(axes, spacing_mm or ()):
-        words |= {f"PhysicalSize{axis}": f"{size * 1000:.12g}", f"PhysicalSize{axis}Unit": "µm"}
-    inner = f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/><TiffData IFD="0" PlaneCount="{sizes.get("Z", 1)}"/>'
-    told = " ".join(f"{key}={quoteattr(str(value))}" for key, value in words.items())
-    image = f'<Image ID="Image:0" Name={quoteattr(name)}><Pixels {told}>{inner}</Pixels></Image>'
-    ome = f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{image}</OME>'
-    return f'<?xml version="1.0" encoding="UTF-8"?>{ome}'.encode()
-
-
-def _narrow(pixels: Any) -> Any:
-    """The same labels in the smallest type that holds them."""
-    low, high = (int(pixels.min()), int(pixels.max())) if pixels.size else (0, 0)
-    for kind in TYPES:
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return pixels.astype(kind)
-    raise PixelError("E-PIX-02", "a label does not fit in 32 bits", cause=f"labels {low} to {high}")
 
 
 def _spacing_mm(meta: dict[str, Any], ndim: int) -> tuple[float, ...] | None:

@@ -182,7 +182,7 @@ def test_H05_a_layer_deleted_and_another_painted_during_a_run(viewer: Any, qtbot
 def test_H05_run_pressed_twice_gives_the_later_state_whole(viewer: Any, qtbot: Any) -> None:
     panel = opened(viewer)
     seen: list[Any] = []
-    panel._runner._done = lambda request, got: (seen.append((request, got[0])), panel._answered(request, got))
+    panel._runner._done = lambda request, got: (seen.append((request, got[0][0])), panel._answered(request, got))
     panel.measure()
     viewer.layers["tumor"].paint((495, 400), 1)
     panel.measure()
@@ -225,3 +225,23 @@ def test_names_of_layers_follow_and_removed_layers_are_forgotten(viewer: Any, qt
     assert panel.target.layer() is None
     panel.measure()
     assert "choose a tumor" in panel.message.text()
+
+
+def test_a_stroke_moves_the_number_before_the_brush_rests(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("marginkit", "excision")
+    panel = viewer.window.add_plugin_dock_widget("marginkit", "Margins")[1]
+    panel.measure()
+    qtbot.waitUntil(lambda: panel.outcome is not None, timeout=20_000)
+    before = panel.headline.text()
+    tumor = viewer.layers["tumor"]
+    tumor.brush_size = 14
+    tumor.paint((478, 350), 1)
+    qtbot.waitUntil(lambda: panel.headline.text().endswith("…"), timeout=5000)
+    quick = [panel.table.item(row, 1).text() for row in range(4)]
+    assert panel.table.item(0, 2).text() == "…"
+    drawn = viewer.layers["closest pairs"].data.copy()
+    qtbot.waitUntil(lambda: not panel._timer.isActive() and not panel._runner.busy, timeout=20_000)
+    assert [panel.table.item(row, 1).text() for row in range(4)] == quick
+    assert np.array_equal(viewer.layers["closest pairs"].data, drawn)
+    tumor.undo()
+    qtbot.waitUntil(lambda: panel.headline.text() == before, timeout=20_000)

@@ -9,7 +9,7 @@ import pytest
 from napari_marginkit import blank, roles, segment
 
 import marginkit
-from marginkit import shelf
+from marginkit import segmenting, shelf
 
 from .test_files import ANSWERS
 
@@ -78,7 +78,14 @@ def test_a_region_of_another_level_lies_on_its_image(viewer: Any) -> None:
     viewer.open_sample("marginkit", "fluorescence")
     image = viewer.layers["fluorescence"]
     picture = marginkit.open(Path(__file__).parents[2] / "sample_data" / "fluorescence.ome.tif")
-    wish = segment.Wish(picture, None, None, "tumor", "x", (0.05, 0.05), segment.placing.transform_of(image))
+    wish = segment.Wish(
+        picture,
+        segmenting.choose("tumor", "threshold"),
+        "tumor",
+        "x",
+        (0.05, 0.05),
+        segment.placing.transform_of(image),
+    )
     region = marginkit.Region(np.ones((240, 300), bool), spacing_mm=(0.1, 0.1), origin_px=(0.5, 0.5))
     layer = segment.put(viewer, wish, region)
     assert np.array(layer.data_to_world((-0.5, -0.5))) == pytest.approx(np.array(image.data_to_world((-0.5, -0.5))))
