@@ -25,6 +25,7 @@ from marginkit.commands import (
     report,
     segment,
     selftest,
+    threshold,
     train,
 )
 from marginkit.commands.terminal import put, say
@@ -33,7 +34,21 @@ from marginkit.errors import MarginError, UsageError
 
 DEBUG = "MARGINKIT_DEBUG"
 # in the order of --help
-COMMANDS = (demo, info, measure, batch, segment, train, calibrate, palette, agree, report, policies, selftest)
+COMMANDS = (
+    demo,
+    info,
+    measure,
+    batch,
+    segment,
+    train,
+    calibrate,
+    palette,
+    threshold,
+    agree,
+    report,
+    policies,
+    selftest,
+)
 
 app = typer.Typer(
     name="marginkit",

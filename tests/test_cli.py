@@ -26,6 +26,7 @@ COMMANDS = (
     "train",
     "calibrate",
     "palette",
+    "threshold",
     "agree",
     "report",
     "policies",

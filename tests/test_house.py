@@ -29,6 +29,7 @@ FLOORS = {
             "saving",
             "training",
             "palettes",
+            "pooling",
             "reading",
             "sources",
             "grids",

@@ -84,7 +84,7 @@ def test_a_specimen_without_ink_has_none(tmp_path: Path) -> None:
     assert set(inks.length_px) == {"none"}
 
 
-def test_green_between_blue_and_yellow_is_not_assigned(tmp_path: Path) -> None:
+def test_D17_green_between_blue_and_yellow_is_not_assigned(tmp_path: Path) -> None:
     inks = found(tmp_path, drawn({"blue": (0, 60), "green": (60, 75), "yellow": (75, 140)}))
     assert "green" not in inks.zones
     assert inks.length_px.get("unassigned", 0) > 0
@@ -93,13 +93,23 @@ def test_green_between_blue_and_yellow_is_not_assigned(tmp_path: Path) -> None:
     assert "green" in alone.zones
 
 
-def test_pen_on_glass_is_no_ink_and_is_told(tmp_path: Path) -> None:
+def test_D17_pen_on_glass_is_no_ink_and_is_told(tmp_path: Path) -> None:
     pixels = drawn({})
     cv2.circle(pixels, (280, 280), 245, (30, 150, 90), 8)  # a ring around the specimen
     cv2.line(pixels, (5, 30), (540, 10), (40, 90, 200), 9)
     inks = found(tmp_path, pixels)
     assert inks.zones == {}
     assert "pen_left_out" in inks.flags
+
+
+def test_D17_ink_that_ran_into_a_cleft_is_no_edge(tmp_path: Path) -> None:
+    """A crack that does not reach the outline, full of blue; and blue on the outline elsewhere."""
+    pixels = drawn({"blue": (150, 210)})
+    cv2.line(pixels, (300, 280), (430, 300), (244, 243, 245), 5)
+    cv2.line(pixels, (300, 280), (430, 300), INKS["blue"], 2)
+    inks = found(tmp_path, pixels)
+    assert inks.length_px["blue"] == pytest.approx(arc_px(60), rel=0.15)
+    assert not inks.masks["blue"][270:310, 290:435].any()
 
 
 def test_a_pen_ring_that_crosses_tissue_is_told(tmp_path: Path) -> None:

@@ -117,6 +117,11 @@ def segment(picture: Picture, options: Options) -> Region:
     return Region(found.mask, maker=found.told, flags=found.flags)
 
 
+def plain_counts(picture: Picture, options: Options) -> NDArray[Any]:
+    """Counts of the channel, smoothed where asked: what a threshold of several images is sought in."""
+    return _counts.smoothed(_counts.counts(picture, options, Around()).raw, options.smooth_px)
+
+
 def light(picture: Picture, options: Options, around: Around) -> Lit:
     """The signal as levels, so that its boundary has an interval, and its numbers (``signal`` of result.json)."""
     found = sought(picture, options, around)
