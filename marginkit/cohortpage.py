@@ -214,5 +214,6 @@ def _mixed(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
 def _warnings(rows: Sequence[Row], cases: int) -> list[tuple[str, str]]:
     """Flags of the closest margins in words, the most frequent first."""
     raised = Counter(flag for row in rows if row.get("margin") == "all" for flag in set(row.get("flags", "").split()))
-    known = [(flags.sentence(flag), n) for flag, n in raised.most_common() if flag in flags.FLAGS]
+    ordered = sorted(raised.items(), key=lambda one: (-one[1], one[0]))
+    known = [(flags.sentence(flag), n) for flag, n in ordered if flag in flags.FLAGS]
     return [(words, f"{n} of {cases}") for words, n in known]

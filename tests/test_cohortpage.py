@@ -216,3 +216,13 @@ def test_a_long_table_shows_a_part_sorts_all_and_prints_all(browser: Any, tmp_pa
         assert sheets.count(b"/MediaBox") > 5
     with reading(browser, file, java_script_enabled=False) as shown:
         assert shown.locator("#cases tbody tr:visible").count() == 400
+
+
+def test_warnings_that_are_as_frequent_keep_one_order() -> None:
+    """Sets have another order in every process, and the page of a resumed batch was another one."""
+    names = ["single_plane", "several_pieces", "unseen_near", "claims_disagree", "uninked_edge"]
+    known = [name for name in names if name in cohortpage.flags.FLAGS]
+    rows = [{"margin": "all", "flags": " ".join(known)}, {"margin": "all", "flags": " ".join(reversed(known))}]
+    assert [words for words, _ in cohortpage._warnings(rows, 2)] == [
+        cohortpage.flags.sentence(name) for name in sorted(known)
+    ]
