@@ -75,7 +75,7 @@ def overhead(count: int) -> None:
         print("| a case takes | marginkit, ms a case over the ideal | plain pool, ms | share of the ideal rate |")
         print("| --- | --- | --- | --- |")
         for seconds in (0.0, 0.05):
-            number = count if seconds == 0 else max(40, count // 10)
+            number = count if seconds == 0 else max(40, count // 2)
             case._measured = functools.partial(waiting, seconds)
             ideal = seconds * number / WORKERS
             jobs = cases(image, number)

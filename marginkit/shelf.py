@@ -108,7 +108,7 @@ def _collect(kind: Kind, extra: Folders) -> tuple[dict[str, ModuleType], dict[st
 
 
 def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
-    for path in _plain_files(Path(__file__).parent / kind, "*.py"):
+    for path in _own_files(kind):
         name = f"marginkit.{kind}.{path.stem}"
         yield Found(path.stem, "marginkit", lambda name=name: importlib.import_module(name))  # type: ignore[misc]
     for point in _points(kind, tuple(sys.path)):
@@ -117,6 +117,12 @@ def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
     for folder in _extra_folders(extra):
         for path in _plain_files(folder / kind, "*.py"):
             yield Found(path.stem, f"file {kind}/{path.name}", lambda path=path: _from_file(path))  # type: ignore[misc]
+
+
+@functools.lru_cache(maxsize=8)
+def _own_files(kind: Kind) -> tuple[Path, ...]:
+    """marginkit's own modules, looked up once."""
+    return tuple(_plain_files(Path(__file__).parent / kind, "*.py"))
 
 
 @functools.lru_cache(maxsize=32)
