@@ -39,6 +39,7 @@ class Around:
 
     spacing_mm : one value an axis; None where the pixel size is not known, and then distances are in pixels.
     specimen : where the tissue is. drawn : background drawn by the user, and its name. dark, flat : frames or a number.
+    evened : words on a flat field that was not taken but fitted.
     """
 
     spacing_mm: tuple[float, ...] | None = None
@@ -48,6 +49,7 @@ class Around:
     flat: NDArray[Any] | None = None
     plane: int | None = None
     overlay: Overlay | None = None
+    evened: str = ""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def numbers(
         "threshold": _threshold(found, swept),
         "saturated": _saturated(found),
         "dark": "not subtracted" if around.dark is None else "subtracted",
-        "flat": "not corrected" if around.flat is None else "corrected",
+        "flat": "not corrected" if around.flat is None else "fitted" if around.evened else "corrected",
         "flags": list(found.flags),
         "channel": found.channel,
         "view": VIEWS[options.view],

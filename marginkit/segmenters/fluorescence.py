@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from marginkit.errors import MarginError, UsageError
 from marginkit.fluorescence import Background, Threshold
 from marginkit.lights import Around, Lit, levels
 from marginkit.records import Picture, Region
-from marginkit.segmenters import _backgrounds, _counts, _ground, _lightjson
+from marginkit.segmenters import _backgrounds, _counts, _ground, _lightjson, _trend
 
 NAME = "fluorescence"
 GIVES = ("signal", "tumor")
@@ -42,6 +42,7 @@ class Options:
     edges : of a pseudo-colour picture take the brightest colour (or ``channel``: also cyan, magenta, yellow, what two
         colours share) to find edges; it still cannot be quantified.
     dark, flat : counts without light (a number or a file), an even field (a file).
+    trend : no flat field was taken; fit the light to the specimen's own glow and divide by it.
     view : ``en-face`` or ``section``: how the specimen was looked at; it is only said.
     peaks : the most sentinel peaks to report, at least apart_mm apart (0: from the specimen's size).
     image : the fluorescence picture, where the measured one is another (white light) on which it is laid by
@@ -62,6 +63,7 @@ class Options:
     edges: bool = False
     dark: str = ""
     flat: str = ""
+    trend: bool = False
     view: Literal["unsaid", "en-face", "section"] = "unsaid"
     peaks: int = 5
     apart_mm: float = 0.0
@@ -113,7 +115,7 @@ def segment(picture: Picture, options: Options) -> Region:
     if named := [name for name in ("dark", "flat", "image") if getattr(options, name)]:
         cause = f"{named[0]} is a matter of measure"
         raise UsageError("E-USE-03", "fluorescence: options do not fit together", cause=cause, file=picture.name)
-    found = sought(picture, options, Around())
+    found = sought(picture, options, evenly(picture, options, Around()))
     return Region(found.mask, maker=found.told, flags=found.flags)
 
 
@@ -124,6 +126,7 @@ def plain_counts(picture: Picture, options: Options) -> NDArray[Any]:
 
 def light(picture: Picture, options: Options, around: Around) -> Lit:
     """The signal as levels, so that its boundary has an interval, and its numbers (``signal`` of result.json)."""
+    around = evenly(picture, options, around)
     found = sought(picture, options, around)
     with _about(picture):
         grounds = _backgrounds.admissible(found.values, found.specimen, found.mask, options, around)
@@ -133,6 +136,20 @@ def light(picture: Picture, options: Options, around: Around) -> Lit:
         swept = levels(found.values, found.mask, value, mean, full)
         numbers, notes = _lightjson.numbers(picture, found, grounds, swept, options, around)
     return Lit(Region(swept.data, maker=found.told, flags=found.flags), numbers, notes)
+
+
+def evenly(picture: Picture, options: Options, around: Around) -> Around:
+    """The same, with the trend of the light as (part of) its flat field where one is asked for."""
+    if not options.trend:
+        return around
+    seen = _counts.counts(picture, options, around)
+    with _about(picture):
+        values = _counts.usable(seen, around)
+        light = _trend.light(values, _specimen(values) if around.specimen is None else around.specimen & seen.known)
+    dark = 0.0 if around.dark is None else np.asarray(around.dark, np.float64)
+    flat = dark + light * (1.0 if around.flat is None else np.asarray(around.flat, np.float64) - dark)
+    words = f", uneven light ({light.min():.2f} to {light.max():.2f} of its mean) fitted to the specimen, divided out"
+    return replace(around, flat=flat, evened=words)
 
 
 def sought(picture: Picture, options: Options, around: Around) -> Found:
@@ -156,7 +173,9 @@ def sought(picture: Picture, options: Options, around: Around) -> Found:
     against = f", background {background.name}" if background else ""
     told = f"fluorescence {seen.name} {threshold.told}{against}, within the {'specimen' if within else 'image'}"
     told += f", smoothed by {options.smooth_px:g} px" if options.smooth_px else ""
-    return Found(seen.raw, values, seen.name, specimen, mask, threshold, background, told + seen.told, seen.full)
+    return Found(
+        seen.raw, values, seen.name, specimen, mask, threshold, background, told + around.evened + seen.told, seen.full
+    )
 
 
 @contextmanager
