@@ -1,7 +1,7 @@
 """Words in, exit code out. 0 done, 1 could not (one line says why), 2 wrong usage.
 
-The surprising thing: nothing is imported at the top that is not needed for ``--help``; each command loads what it uses
-when it runs. A command is one module of ``marginkit.commands`` with a function of its name and an ``EPILOG``.
+The surprising thing: nothing is imported that is not needed; the module of a command when it is called, and what it
+uses when it runs. A command is one module of ``marginkit.commands`` with a function of its name and an ``EPILOG``.
 """
 
 from __future__ import annotations
@@ -9,59 +9,35 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 
-from marginkit.commands import (
-    agree,
-    batch,
-    calibrate,
-    demo,
-    info,
-    measure,
-    palette,
-    policies,
-    report,
-    segment,
-    selftest,
-    threshold,
-    train,
-)
 from marginkit.commands.terminal import put, say
 from marginkit.commands.words import COULD_NOT, DONE, INTERRUPTED, WRONG_USAGE
 from marginkit.errors import MarginError, UsageError
+from marginkit.frontpage import COMMANDS, HELP, MOST, SAYS, VERSION, program
 
 DEBUG = "MARGINKIT_DEBUG"
-# in the order of --help
-COMMANDS = (
-    demo,
-    info,
-    measure,
-    batch,
-    segment,
-    train,
-    calibrate,
-    palette,
-    threshold,
-    agree,
-    report,
-    policies,
-    selftest,
-)
 
-app = typer.Typer(
-    name="marginkit",
-    help="Surgical margins in millimetres, with their source. Research use only.",
-    rich_markup_mode=None,
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-for _module in COMMANDS:
-    _name = _module.__name__.rpartition(".")[2]
-    app.command(_name, epilog=_module.EPILOG)(getattr(_module, _name))
+
+def app(*names: str) -> typer.Typer:
+    """The command line with the commands of these names; with all where none is given."""
+    made = typer.Typer(
+        name="marginkit",
+        help=SAYS,
+        rich_markup_mode=None,
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": list(HELP), "max_content_width": MOST},
+    )
+    made.callback(invoke_without_command=True)(_root)
+    for name in names or COMMANDS:
+        module = import_module(f"marginkit.commands.{name}")
+        made.command(name, short_help=COMMANDS[name], epilog=module.EPILOG)(getattr(module, name))
+    return made
 
 
 def main() -> None:
@@ -76,7 +52,8 @@ def main() -> None:
 def code_of(words: list[str]) -> int:
     """The exit code of the command line; a problem becomes one line on stderr, never a traceback."""
     try:
-        found = app(words, standalone_mode=False)
+        asked = words[:1] if words and words[0] in COMMANDS else []
+        found = app(*asked)(words, prog_name=program(), standalone_mode=False)
         return found if isinstance(found, int) else DONE
     except MarginError as error:
         return _said(str(error), WRONG_USAGE if isinstance(error, UsageError) else COULD_NOT)
@@ -110,9 +87,8 @@ def _noted(message: Warning | str, *_: Any, **__: Any) -> None:
     say(f"note: {message}")
 
 
-@app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", help=VERSION)] = False,
 ) -> None:
     if version:
         from marginkit import __version__

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +16,9 @@ import pytest
 from casefiles import SPECIMEN, TUMOR, ome, square, square_file, stack_file
 from typer.testing import CliRunner
 
-from marginkit import cli
+from marginkit import __main__, cli, frontpage
 
-COMMANDS = (
-    "demo",
-    "info",
-    "measure",
-    "batch",
-    "segment",
-    "train",
-    "calibrate",
-    "palette",
-    "threshold",
-    "agree",
-    "report",
-    "policies",
-    "selftest",
-)
+COMMANDS = tuple(frontpage.COMMANDS)
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str, str]:
@@ -51,7 +38,7 @@ def shell(*words: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
 
 
 def test_help_fits_one_screen_and_names_every_command() -> None:
-    shown = CliRunner().invoke(cli.app, ["--help"], terminal_width=80)
+    shown = CliRunner().invoke(cli.app(), ["--help"], terminal_width=80)
     assert shown.exit_code == 0
     lines = shown.output.splitlines()
     assert len(lines) <= 24
@@ -62,16 +49,40 @@ def test_help_fits_one_screen_and_names_every_command() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_an_example(command: str) -> None:
-    shown = CliRunner().invoke(cli.app, [command, "--help"], terminal_width=100)
+    shown = CliRunner().invoke(cli.app(), [command, "--help"], terminal_width=100)
     assert shown.exit_code == 0
     assert f"Example: marginkit {command}" in shown.output
 
 
-def test_help_loads_nothing_heavy() -> None:
-    heavy = ["numpy", "scipy", "skimage", "cv2", "tifffile", "zarr", "shapely", "openslide", "rich", "pydicom"]
-    code = "import sys\nfrom marginkit import cli\ncli.code_of(['--help'])\nprint(*sys.modules)"
+@pytest.mark.parametrize("columns", [40, 60, 73, 80, 99, 100, 101, 200])
+def test_the_front_page_is_the_one_that_typer_sets(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.argv", ["marginkit", "--help"])
+    _, slow, _ = call(capsys, "--help")
+    __main__.main()
+    quick = capsys.readouterr().out
+    assert quick == slow
+    assert "Usage: marginkit [OPTIONS] COMMAND [ARGS]...\n" in quick
+
+
+def test_every_file_of_a_command_is_on_the_front_page_with_its_first_sentence() -> None:
+    files = {path.stem for path in (Path(cli.__file__).parent / "commands").glob("*.py")}
+    assert files - {"__init__", "case", "terminal", "words"} == set(COMMANDS)
+    for name, text in frontpage.COMMANDS.items():
+        said = getattr(import_module(f"marginkit.commands.{name}"), name).__doc__
+        assert said.startswith(text)
+
+
+@pytest.mark.parametrize("word", ["--help", "-h", "--version"])
+def test_help_loads_nothing_heavy(word: str) -> None:
+    heavy = {"numpy", "scipy", "skimage", "cv2", "tifffile", "zarr", "shapely", "openslide", "rich", "pydicom", "typer"}
+    code = (
+        f"import sys\nfrom marginkit import __main__\nsys.argv[1:] = ['{word}']\n__main__.main()\nprint(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not set(heavy) & set(done.stdout.splitlines()[-1].split())
+    assert not heavy & set(done.stdout.splitlines()[-1].split())
 
 
 def test_measure_prints_a_table_and_the_reasons(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

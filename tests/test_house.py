@@ -55,6 +55,7 @@ FLOORS = {
     "showing": 5,
     "commands": 5.5,
     "cli": 6,
+    "frontpage": 5.5,
     "__main__": 7,
 }
 SHELVES = ("readers", "segmenters", "reports")

@@ -155,7 +155,7 @@ def test_the_command_tells_and_draws(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), photograph(draw(Drawn())))
     run = CliRunner()
     words = ["calibrate", str(tmp_path / "a.png"), "--tick", "1mm", "--out", str(tmp_path / "seen.png"), "--json"]
-    done = run.invoke(cli.app, words)
+    done = run.invoke(cli.app(), words)
     told = json.loads(done.stdout)
     assert told["source"] == "ruler"
     assert told["spacing_mm"] == pytest.approx([1 / 9, 1 / 9], rel=0.003)

@@ -33,7 +33,7 @@ def agree(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Compare readers or methods: bias, limits of agreement, ICC, kappa, sensitivity."""
+    """Compare readers or methods: bias, limits, ICC, kappa."""
     from marginkit import agreeing, comparing
 
     if len(tables) < 2:

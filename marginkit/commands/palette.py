@@ -22,7 +22,7 @@ def palette(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The palette goes here (.json).")],
     as_json: Json = False,
 ) -> None:
-    """Pick the colours of a study's inks from an image, for --method ink:palette=FILE.
+    """Pick the colours of a study's inks from an image.
 
     A colour is a hue with a tolerance that holds what the patch shows. Colours that are not picked stay as they are.
     """

@@ -16,7 +16,7 @@ EPILOG = "Example: marginkit report results   (the folder of marginkit batch)"
 def report(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The folder that batch wrote.")],
 ) -> None:
-    """Write the page of a cohort: table, distributions, failures by cause."""
+    """Write the page of a cohort: table, plots, failures."""
     from marginkit import cohortpage
 
     put(sys.stdout, f"{cohortpage.cohort_page(out)}\n")

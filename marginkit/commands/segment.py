@@ -29,7 +29,7 @@ def segment(
     axes: Axes = None,
     as_json: Json = False,
 ) -> None:
-    """Find tissue, tumor, ink or signal; write it as a mask, a probability or outlines.
+    """Find tissue, tumor, ink or signal; write masks or outlines.
 
     Without a pixel size it works in pixels, and says so.
     """
