@@ -19,6 +19,7 @@ from marginkit.reports import overlay
 
 HERE = Path(__file__).resolve().parent
 WIDTH_PX, COLOURS = 1040, 96
+TICKS_MM = (0.02, 0.05, 0.1, 0.2, 0.5)
 TUMOR, TISSUE, EDGE = "#b0413e", "#e9c9c4", "#1b5e8c"
 
 
@@ -113,6 +114,8 @@ def finer_and_finer() -> None:
     )
     axes.axhline(truth_mm, color="black", linestyle="--", linewidth=1, label="true distance")
     axes.set(xlabel="pixel size, mm", ylabel="distance, mm", xscale="log")
+    axes.set_xticks(TICKS_MM, [str(tick) for tick in TICKS_MM])
+    axes.set_xticks([], minor=True)
     axes.legend(frameon=False)
     keep(figure, "finer-and-finer")
 

@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ALONE = [page for page in PAGES if not page.stem.startswith("tutorial-")]  # tests/test_tutorials.py runs those whole
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (shelf/[\w/-]+\.\w+)\n")
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -21,8 +22,12 @@ def blocks(page: Path, language: str) -> list[str]:
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for text in blocks(page, "python"):
-        exec(compile(text, page.name, "exec"), names)
+    for kind, text in BLOCK.findall(page.read_text()):
+        if file := FILE.match(text):  # a file that the page shows whole
+            Path(file[1]).parent.mkdir(parents=True, exist_ok=True)
+            Path(file[1]).write_text(text)
+        elif kind == "python":
+            exec(compile(text, page.name, "exec"), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
