@@ -18,7 +18,7 @@ from marginkit.records import Failed
 from marginkit.reports import overlay
 
 HERE = Path(__file__).resolve().parent
-WIDTH_PX, COLOURS = 1040, 96
+WIDTH_PX, COLOURS = 1040, 128
 TICKS_MM = (0.02, 0.05, 0.1, 0.2, 0.5)
 TUMOR, TISSUE, EDGE = "#b0413e", "#e9c9c4", "#1b5e8c"
 
@@ -46,7 +46,7 @@ def overlay_of(job: Job, name: str) -> None:
     picture = overlay.draw(case)
     height = round(picture.shape[0] * WIDTH_PX / picture.shape[1])
     small = cv2.resize(picture, (WIDTH_PX, height), interpolation=cv2.INTER_AREA)
-    few = Image.fromarray(small).quantize(COLOURS, dither=Image.Dither.NONE)
+    few = Image.fromarray(small).quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(HERE / f"{name}.png", optimize=True)
 
 
@@ -106,6 +106,7 @@ def finer_and_finer() -> None:
         rim = specimen & ~ndimage.binary_erosion(specimen)
         rows.append((m.value_mm, *m.interval_mm, (ndimage.distance_transform_edt(~tumor) * size)[rim].min()))
     value, low, high, centres = np.array(rows).T
+    assert ((low <= truth_mm) & (truth_mm <= high)).all()  # what the page says under the picture
     figure, axes = sheet(8, 4)
     axes.fill_between(sizes_mm, low, high, color=EDGE, alpha=0.2, label="interval_mm")
     axes.plot(sizes_mm, value, color=EDGE, label="value_mm, closed pixels")

@@ -23,7 +23,7 @@ def test_a_tutorial_runs_from_top_to_bottom(page: Path, tmp_path: Path, monkeypa
     for kind, text in BLOCK.findall(page.read_text()):
         if kind == "python":
             exec(compile(text, page.name, "exec"), names)
-        for line in text.splitlines() if kind == "console" else ():
+        for line in text.replace("\\\n", " ").splitlines() if kind == "console" else ():
             command(line)
 
 
