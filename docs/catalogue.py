@@ -19,7 +19,7 @@ WORDS = {
     "barrier": ("with a border structure in the margin", "without one"),
     "macroscopic_residual": ("macroscopic residual tumor", "no macroscopic residual tumor"),
 }
-MARGINS_MM = (0.0, 0.5, 1.0, 1.5, 2.0, 5.0, 6.0)
+MARGINS_MM = (0.0, 0.5, 1.0, 2.0, 5.0, 6.0)
 
 
 def link(citation: str) -> str:
