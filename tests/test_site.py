@@ -138,5 +138,4 @@ def test_generated_tables_are_what_the_command_makes(monkeypatch: pytest.MonkeyP
 
 def test_pictures_are_small() -> None:
     for picture in (ROOT / "docs").glob("*.png"):
-        if not picture.name.startswith("napari-"):
-            assert picture.stat().st_size < LARGEST_PICTURE_BYTES, picture.name
+        assert picture.stat().st_size < LARGEST_PICTURE_BYTES, picture.name
