@@ -31,7 +31,7 @@ def wait(done: Callable[[], bool] = lambda: True) -> None:
 def shrink(file: Path) -> None:
     """Keep a picture in few colours, rare ones too, so that it stays small."""
     with Image.open(file) as full:
-        few = full.convert("RGB").quantize(128, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few = full.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(file, optimize=True)
 
 
