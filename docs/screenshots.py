@@ -11,6 +11,7 @@ from typing import Any
 
 import napari
 import numpy as np
+from PIL import Image
 from qtpy.QtWidgets import QApplication
 
 HERE = Path(__file__).resolve().parent
@@ -25,6 +26,13 @@ def wait(done: Callable[[], bool] = lambda: True) -> None:
     calm = time.monotonic() + SETTLE_S
     while time.monotonic() < calm:
         QApplication.processEvents()
+
+
+def shrink(file: Path) -> None:
+    """Keep a picture in few colours, rare ones too, so that it stays small."""
+    with Image.open(file) as full:
+        few = full.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(file, optimize=True)
 
 
 class Session:
@@ -62,7 +70,9 @@ class Session:
         if fit:
             self.viewer.reset_view()
             wait()
-        self.viewer.screenshot(str(self.folder / f"napari-{name}.png"), canvas_only=False, flash=False)
+        file = self.folder / f"napari-{name}.png"
+        self.viewer.screenshot(str(file), canvas_only=False, flash=False)
+        shrink(file)
 
 
 def margins(session: Session) -> None:

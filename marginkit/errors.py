@@ -50,6 +50,8 @@ class MarginError(ValueError):
     remedy : what the user can do.
     file : the file in question; only its name is shown, never its folders.
 
+    Examples
+    --------
     >>> str(MarginError("E-CAL-01", "pixel size missing", cause="no tag", remedy="Give --pixel-size.", file="x/a.tif"))
     'a.tif: pixel size missing (E-CAL-01): no tag. Give --pixel-size.'
     """

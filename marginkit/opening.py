@@ -37,6 +37,8 @@ def open(
     axes : the true axes, where the file does not say them (``ZYX`` for pages that are planes).
     shelves : more folders with readers.
 
+    Notes
+    -----
     A picture without a trustworthy pixel size is returned too: ``calibration`` is None and ``refusal`` says why.
     """
     return calibrated(uncalibrated(path, mask=mask, axes=axes, shelves=shelves), pixel_size, confirm=confirm)

@@ -9,19 +9,25 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ALONE = [page for page in PAGES if not page.stem.startswith("tutorial-")]  # tests/test_tutorials.py runs those whole
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (shelf/[\w/-]+\.\w+)\n")
 
 
 def blocks(page: Path, language: str) -> list[str]:
     return [text for kind, text in BLOCK.findall(page.read_text()) if kind == language]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", ALONE, ids=lambda p: p.name)
 def test_python_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for text in blocks(page, "python"):
-        exec(compile(text, page.name, "exec"), names)
+    for kind, text in BLOCK.findall(page.read_text()):
+        if file := FILE.match(text):  # a file that the page shows whole
+            Path(file[1]).parent.mkdir(parents=True, exist_ok=True)
+            Path(file[1]).write_text(text)
+        elif kind == "python":
+            exec(compile(text, page.name, "exec"), names)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -30,7 +36,7 @@ def test_every_block_has_a_language_that_is_run(page: Path) -> None:
 
 
 def commands() -> list[str]:
-    lines = [line for page in PAGES for text in blocks(page, "console") for line in text.splitlines()]
+    lines = [line for page in ALONE for text in blocks(page, "console") for line in text.splitlines()]
     return sorted({line.partition("#")[0].strip() for line in lines if line.strip()})
 
 
