@@ -86,6 +86,19 @@ def test_a_torn_journal_costs_the_torn_line(tmp_path: Path) -> None:
     assert batch.run(cases, out, workers=1, tell=quiet).resumed == 1
 
 
+def test_a_journal_line_that_changed_on_the_disk_costs_that_case(tmp_path: Path) -> None:
+    cases, out = jobs(tmp_path, 3), tmp_path / "out"
+    batch.run(cases, out, workers=1, tell=quiet)
+    first, calm = (out / batch.JOURNAL).read_bytes(), content(out)
+    for old, new in ((b'"value_mm": ', b'"value_mm": 1'), (b'"c1"', b'"c0"'), (b'"crc32": "', b'"crc32": "0')):
+        lines = first.splitlines(keepends=True)
+        assert old in lines[2]
+        lines[2] = lines[2].replace(old, new, 1)
+        (out / batch.JOURNAL).write_bytes(b"".join(lines))
+        assert batch.run(cases, out, workers=1, tell=quiet).resumed == 2
+        assert content(out) == calm
+
+
 RUN = """
 import sys, pathlib
 from marginkit import batch

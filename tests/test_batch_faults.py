@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,40 @@ def test_F01_killed_at_every_step_of_writing(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "out")
         step += 1
     assert step > 30  # each file of the case, the journal, the table, the summary, the page
+
+
+def killed_after(seconds: float, cases: list[Job], out: Path) -> bool:
+    """Whether a run with two workers that is killed, whole, after some time was still at it."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        try:
+            forked(cases, out, workers=2)
+        finally:
+            os._exit(0)
+    time.sleep(seconds)
+    with suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_F01_killed_at_random_moments(tmp_path: Path) -> None:
+    """``MARGINKIT_KILLS=200`` for a long night; each folder is killed until its run comes through."""
+    cases, moments = jobs(tmp_path, 3), random.Random(5)
+    forked(cases, tmp_path / "calm")
+    calm, journal = content(tmp_path / "calm"), (tmp_path / "calm" / batch.JOURNAL).read_bytes()
+    begun = time.perf_counter()
+    forked(cases, tmp_path / "timed", workers=2)
+    whole = time.perf_counter() - begun
+    left = int(os.environ.get("MARGINKIT_KILLS", "5"))
+    while left > 0:
+        while left > 0 and killed_after(moments.uniform(0, whole), cases, tmp_path / "out"):
+            left -= 1
+        forked(cases, tmp_path / "out")
+        assert content(tmp_path / "out") == calm
+        assert (tmp_path / "out" / batch.JOURNAL).read_bytes() == journal
+        shutil.rmtree(tmp_path / "out")
 
 
 @pytest.mark.parametrize("start", ["spawn", "fork", "forkserver"])

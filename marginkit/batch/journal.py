@@ -1,4 +1,4 @@
-"""The journal of a batch: one line a case, durable before the case counts as done.
+"""The journal of a batch: one line a case with its checksum, durable before the case counts as done.
 
 The surprising thing: lines stay on the disk. What is held in memory of ten thousand cases is where their lines begin.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -57,11 +58,8 @@ class Journal:
         os.truncate(self._path, whole)
 
     def _note(self, text: bytes, begin: int) -> None:
-        try:
-            line = json.loads(text)
-        except ValueError:
-            return
-        if not isinstance(line, dict):
+        line = _checked(text) if begin else _header(text)
+        if line is None:
             return
         if line.get("schema") == SCHEMA and line.get("version", VERSION) > VERSION:
             remedy = "Use that version, or another folder."
@@ -88,7 +86,11 @@ class Journal:
 
     def _read(self, stream: BinaryIO, case: str) -> Line:
         stream.seek(self._begins[case])
-        line: Line = json.loads(stream.readline(LIMIT_BYTES))
+        line = _checked(stream.readline(LIMIT_BYTES))
+        if line is None:
+            remedy = "Run again: what cannot be read is measured anew."
+            cause = "a line changed on the disk while the batch ran"
+            raise FileError("E-FILE-06", "the journal is broken", cause=cause, remedy=remedy, file=self._path)
         return line
 
     def before(self, case: str) -> Before | None:
@@ -138,7 +140,31 @@ class Journal:
 
 
 def _text(line: Mapping[str, Any]) -> bytes:
-    return (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8", "surrogateescape")
+    """A line with its checksum as the last member: it stays JSON for whoever reads it."""
+    told = json.dumps(line, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogateescape")
+    return told[:-1] + _check(told) + b"}\n"
+
+
+def _check(told: bytes) -> bytes:
+    return b', "crc32": "%08x"' % zlib.crc32(told)
+
+
+def _checked(text: bytes) -> Line | None:
+    """The line, without its checksum; None where a byte of it changed since it was written."""
+    told, comma, _ = text.rpartition(b', "crc32": ')
+    told += b"}"
+    if not comma or told[:-1] + _check(told) + b"}\n" != text:
+        return None
+    line: Line = json.loads(told.decode("utf-8", "surrogateescape"))
+    return line
+
+
+def _header(text: bytes) -> Line | None:
+    """The first line, unchecked: another version may check its lines in another way."""
+    with suppress(ValueError, RecursionError):
+        line = json.loads(text)
+        return line if isinstance(line, dict) else None
+    return None
 
 
 def _swept(root: Path) -> None:
