@@ -14,8 +14,10 @@ import glob
 import hashlib
 import io
 import os
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,10 @@ class Problem:
         return f"line {self.line}: {self.text}" if self.line else self.text
 
 
+class CohortWarning(UserWarning):
+    """Something about a cohort that may be meant, or not."""
+
+
 class CohortError(UsageError):
     """A cohort that cannot be run; ``problems`` holds all that is wrong with it."""
 
@@ -76,6 +82,7 @@ def read(cohort: str, defaults: Job) -> list[Job]:
         error = CohortError("E-COH-01", f"{len(problems)} problem(s) in the cohort", cause=told, file=path)
         error.problems = tuple(problems)
         raise error
+    _same(jobs)
     return jobs
 
 
@@ -109,8 +116,40 @@ def _of_images(cohort: str, defaults: Job) -> Iterator[tuple[int, Job | None, li
         names = glob.glob(cohort, recursive=True)
     masks = {text.partition("#")[0] for text in _filled_sources(defaults, names)}
     images = [image for image in sorted(set(names) - masks) if not files.litter(Path(image).name)]
+    images = list(_once(images))
     for image, case in zip(images, _names(images)):
         yield 0, *_job({"image": image, "case": case}, Path(), defaults)
+
+
+def _once(images: Iterable[str]) -> Iterator[str]:
+    """Each file once, though links, or a disk that takes no notice of case, give it several names."""
+    first: dict[object, str] = {}
+    for image in images:
+        other = first.setdefault(_file(image), image)
+        if other is image:
+            yield image
+        else:
+            said = f"{Path(image).name} and {Path(other).name} are one file: measured once"
+            warnings.warn(CohortWarning(said), stacklevel=2)
+
+
+def _same(jobs: Iterable[Job]) -> None:
+    """Says which rows ask the same of one file; they may be meant, so each is measured."""
+    first: dict[object, str] = {}
+    for job in jobs:
+        other = first.setdefault((_file(job.image), repr(replace(job, image="", case=""))), job.name)
+        if other != job.name:
+            said = f"cases {other!r} and {job.name!r} ask the same of one file: they count twice"
+            warnings.warn(CohortWarning(said), stacklevel=3)
+
+
+def _file(name: str) -> object:
+    """What tells a file from another whatever it is called; the name where there is none."""
+    with suppress(OSError):
+        stat = os.stat(name)
+        if stat.st_ino:
+            return stat.st_dev, stat.st_ino
+    return os.path.abspath(name)
 
 
 def _names(images: list[str]) -> Iterator[str]:

@@ -142,6 +142,24 @@ def segment(picture, options):
 '''
 
 
+HANGS = (
+    DIES.replace('"dies"', '"hangs"').replace("import os", "import os, time").replace("os._exit(9)", "time.sleep(600)")
+)
+
+
+def test_E14_a_case_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "shelf" / "segmenters").mkdir(parents=True)
+    (tmp_path / "shelf" / "segmenters" / "hangs.py").write_text(HANGS)
+    monkeypatch.setenv("MARGINKIT_SHELF", str(tmp_path / "shelf"))
+    cases = jobs(tmp_path, 3)
+    cases[1] = replace(cases[1], specimen="hangs")
+    report = batch.run(cases, tmp_path / "out", workers=2, case_minutes=0.1, tell=quiet)
+    assert (report.cases, report.failed) == (3, 1)
+    (row,) = [row for row in table(tmp_path / "out") if row["status"] == "failed"]
+    assert (row["case"], row["error_code"]) == ("c1", "E-RUN-07")
+    assert "longer than 0.1 min" in row["error"]
+
+
 def test_a_worker_that_dies_costs_its_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shelf" / "segmenters").mkdir(parents=True)
     (tmp_path / "shelf" / "segmenters" / "dies.py").write_text(DIES)

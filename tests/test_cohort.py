@@ -1,5 +1,6 @@
 """A cohort is wrong all at once, with line numbers, before anything is opened."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,27 @@ def test_what_cannot_be_understood_is_told_before_the_first_image_is_opened(tmp_
     assert [problem.line for problem in caught.value.problems] == [2, 3]
     assert "label '1,2' is no whole number" in caught.value.problems[0].text
     assert "abve" in caught.value.problems[1].text
+
+
+def test_E19_a_file_of_two_names_is_measured_once_and_said(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    (tmp_path / "b.ome.tif").hardlink_to(tmp_path / "a.ome.tif")
+    (tmp_path / "c.ome.tif").symlink_to("a.ome.tif")
+    shutil.copy(tmp_path / "a.ome.tif", tmp_path / "d.ome.tif")  # another file
+    with pytest.warns(cohort.CohortWarning) as said:
+        jobs = cohort.read(str(tmp_path), Job(image="", tumor=TUMOR, specimen=SPECIMEN))
+    assert [job.name for job in jobs] == ["a", "d", "e"]
+    assert [str(one.message) for one in said] == [
+        f"{name}.ome.tif and a.ome.tif are one file: measured once" for name in "bc"
+    ]
+
+
+def test_E19_rows_that_ask_the_same_of_one_file_are_said(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    (tmp_path / "b.ome.tif").hardlink_to(tmp_path / "a.ome.tif")
+    rows = ["case,image,state", "one,a.ome.tif,slide", "two,b.ome.tif,slide", "three,a.ome.tif,fixed"]
+    (tmp_path / "cohort.csv").write_text("\n".join(rows) + "\n")
+    with pytest.warns(cohort.CohortWarning, match="cases 'one' and 'two' ask the same of one file") as said:
+        jobs = cohort.read(str(tmp_path / "cohort.csv"), Job(image="", tumor=TUMOR, specimen=SPECIMEN))
+    assert (len(jobs), len(said)) == (3, 1)
+    assert isinstance(said[0].message, cohort.CohortWarning)

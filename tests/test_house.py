@@ -60,7 +60,7 @@ FLOORS = {
 }
 SHELVES = ("readers", "segmenters", "reports")
 NEVER = {"napari", "qtpy", "PyQt5", "PyQt6", "PySide2", "PySide6", "pickle", "marshal", "shelve", "socket", "requests"}
-UNITS = ("_mm", "_um", "_px", "_mm2", "_mm3", "_px2", "_deg", "_bytes", "_s")
+UNITS = ("_mm", "_um", "_px", "_mm2", "_mm3", "_px2", "_deg", "_bytes", "_s", "_minutes")
 PURE = {
     "log_odds_step",
     "pixel_tolerance",

@@ -60,6 +60,7 @@ def run(
     overwrite: bool = False,
     start: StartMethod = "spawn",
     memory_bytes: int = 0,
+    case_minutes: float = 60.0,
     tell: Tell = lambda done, total: None,
     note: Callable[[str], None] = lambda text: None,
 ) -> Report:
@@ -68,7 +69,8 @@ def run(
     workers : processes; 0 for as many as there are cores. scheduler : address of a running Dask scheduler, whose
     workers see the same folders. resume : take over what is done and unchanged. overwrite : also where the folder holds
     results of something else. start : how processes begin. memory_bytes : that all workers together may take; 0: four
-    fifths of the machine. tell : called with (done, all) after each case. note : called with sentences meanwhile.
+    fifths of the machine. case_minutes : after which a case is stopped and failed (E-RUN-07), except on a cluster; 0:
+    never. tell : called with (done, all) after each case. note : called with sentences meanwhile.
 
     Raises
     ------
@@ -82,7 +84,7 @@ def run(
         journal = Journal(root, resume=resume)
         state = _Run(len(jobs), tell)
         todo = [(job, journal.before(job.name)) for job in jobs]
-        limits = Limits(workers, start, memory_bytes, note)
+        limits = Limits(workers, start, memory_bytes, case_minutes, note)
         lines = cluster.measured(todo, root, scheduler) if scheduler else _local(todo, root, limits)
         with closing(lines), journal.appending() as append:
             for some in lines:

@@ -2,7 +2,8 @@
 
 The surprising thing: when a process dies, nobody can tell which of the cases under way killed it. So each of these is
 measured once more alone; the one that kills its process again is lost, the others are not. A case that needs more
-memory than a worker's share is tried once more alone as well, with all there is.
+memory than a worker's share is tried once more alone as well, with all there is. A decoder that hangs cannot be asked
+to stop: the case's process has an alarm, and dies of it.
 """
 
 from __future__ import annotations
@@ -28,16 +29,18 @@ StartMethod: TypeAlias = Literal["spawn", "fork", "forkserver"]
 Case: TypeAlias = tuple[Job, Before | None]
 SHARE = 0.8  # of the machine's memory
 LEAST_BYTES = 512 << 20  # of one worker: imports alone take a third of it
+ALARM: int | None = int(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None  # not on Windows
 STOPPING = "stopping after the cases that are under way; once more to stop now"
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How many processes, how they begin, what they may take together, and who is told."""
+    """How many processes, how they begin, what they may take together, and who is told. case_minutes : 0 for any."""
 
     workers: int = 0
     start: StartMethod = "spawn"
     memory_bytes: int = 0
+    case_minutes: float = 0.0
     note: Callable[[str], None] = lambda text: None
 
     @property
@@ -81,7 +84,7 @@ class _Engine:
         """Outcomes of ``first`` and then of ``more``, until there are none or a process died."""
         broken = False
         with _pool(count, self.limits, self.limits.all_bytes // count) as pool:
-            running: dict[Future[Line], Case] = {pool.submit(one, *case, self.root): case for case in first}
+            running: dict[Future[Line], Case] = {self._submit(pool, case): case for case in first}
             while running:
                 lines = []
                 for future in self._done(running, pool):
@@ -98,7 +101,7 @@ class _Engine:
                         lines.append(line)
                 if not broken and not self.stopping:
                     for new in _next(more, 2 * count - len(running)):
-                        running[pool.submit(one, *new, self.root)] = new
+                        running[self._submit(pool, new)] = new
                 if lines:
                     yield lines
         if self.stopping:
@@ -124,17 +127,43 @@ class _Engine:
         with _pool(1, self.limits, self.limits.all_bytes) as pool:
             processes = pool._processes
             try:
-                future = pool.submit(one, *case, self.root)
+                future = self._submit(pool, case)
                 children = list(processes.values())
                 return future.result()
             except BrokenProcessPool:
-                return lost(job, _ended(children))
+                return self._lost(job, children)
+
+    def _submit(self, pool: ProcessPoolExecutor, case: Case) -> Future[Line]:
+        return pool.submit(_timed, *case, self.root, self.limits.case_minutes)
+
+    def _lost(self, job: Job, children: Sequence[multiprocessing.process.BaseProcess]) -> Line:
+        how = _ended(children)
+        if how != f"signal {ALARM}":
+            return lost(job, how)
+        remedy = "Look at the file; give it more time, or a coarser level."
+        cause = f"it took longer than {self.limits.case_minutes:g} min"
+        return _failed(job, RunError("E-RUN-07", "the case was stopped", cause=cause, remedy=remedy, file=job.image))
 
 
 def lost(job: Job, how: str) -> Line:
     """The outcome of a case that took its process with it."""
     remedy = "Look at the file; give the batch more memory."
-    error = RunError("E-RUN-04", f"the worker died on this case ({how})", remedy=remedy, file=job.image)
+    return _failed(job, RunError("E-RUN-04", f"the worker died on this case ({how})", remedy=remedy, file=job.image))
+
+
+def _timed(job: Job, before: Before | None, root: str, minutes: float) -> Line:
+    """The outcome of a case, in a process that dies where it takes too long."""
+    if not minutes or ALARM is None:
+        return one(job, before, root)
+    signal.signal(ALARM, signal.SIG_DFL)  # ends the process whatever code it is in
+    signal.setitimer(signal.ITIMER_REAL, 60 * minutes)
+    try:
+        return one(job, before, root)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _failed(job: Job, error: RunError) -> Line:
     return {"case": job.name, "key": "", "status": "failed", "error_code": error.code, "error": str(error)}
 
 

@@ -32,6 +32,9 @@ def batch(
     memory_gb: Annotated[
         float, typer.Option("--memory-gb", metavar="GB", help="All workers together; 0: 80 % of the machine.")
     ] = 0.0,
+    case_minutes: Annotated[
+        float, typer.Option("--case-minutes", metavar="MIN", min=0, help="A case that takes longer fails; 0: never.")
+    ] = 60.0,
     resume: Annotated[bool, typer.Option("--resume/--no-resume", help="Take over what is done and unchanged.")] = True,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Also where the folder holds other results.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the cohort and stop.")] = False,
@@ -70,6 +73,7 @@ def batch(
             resume=resume,
             overwrite=overwrite,
             memory_bytes=int(memory_gb * 1e9),
+            case_minutes=case_minutes,
             tell=tell,
             note=say,
         )
