@@ -22,6 +22,7 @@ COMMANDS = {
     "agree": "Compare readers or methods: bias, limits, ICC, kappa.",
     "report": "Write the page of a cohort: table, plots, failures.",
     "policies": "List the published rules, or show one in full.",
+    "formats": "List what reads, segments and writes, and whose it is.",
     "selftest": "Measure phantoms whose answer is known.",
 }
 SAYS = "Surgical margins in millimetres, with their source. Research use only."

@@ -31,7 +31,7 @@ Kind: TypeAlias = Literal["readers", "segmenters", "reports"]
 Folders: TypeAlias = Iterable[str | Path]
 
 ENV = "MARGINKIT_SHELF"
-WANTED: dict[str, tuple[str, ...]] = {
+WANTED: dict[Kind, tuple[str, ...]] = {
     "readers": ("claims", "read"),
     "segmenters": ("GIVES", "Options", "segment"),
     "reports": ("FILE", "write"),

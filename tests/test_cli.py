@@ -402,6 +402,20 @@ def test_selftest_fails_loudly_where_a_phantom_is_wrong(
     assert "do not use this installation" in err
 
 
+def test_G14_formats_says_whose_each_extension_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "readers").mkdir()
+    (tmp_path / "readers" / "mine.py").write_text("NAME = 'mine'\ndef claims(head, name): ...\ndef read(path): ...\n")
+    monkeypatch.setenv("MARGINKIT_SHELF", str(tmp_path))
+    code, out, _ = call(capsys, "formats", "--json")
+    told = {(one["kind"], one["name"]): one["origin"] for one in json.loads(out)}
+    assert code == 0
+    assert told["reader", "mine"] == "file readers/mine.py"
+    assert {told["reader", "tiff"], told["segmenter", "ink"], told["report", "page"]} == {"marginkit"}
+    assert "mine" in call(capsys, "formats")[1]
+
+
 def test_G12_escape_sequences_in_a_name_are_shown_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = ome(tmp_path / "red\x1b[31m.ome.tif", list(square()), pixel_um=0.5)
     for words in (["info", image], ["info", image, "--json"], ["info", f"{image}x"]):
