@@ -99,6 +99,17 @@ def test_a_journal_line_that_changed_on_the_disk_costs_that_case(tmp_path: Path)
         assert content(out) == calm
 
 
+def test_what_a_killed_worker_left_half_written_is_taken_away(tmp_path: Path) -> None:
+    cases, out = jobs(tmp_path, 2), tmp_path / "out"
+
+    def half(done: int, total: int) -> None:
+        (out / "cases" / "c0" / ".overlay.png.77.partial").touch()
+
+    batch.run(cases, out, workers=1, tell=half)
+    batch.run(cases, tmp_path / "calm", workers=1, tell=quiet)
+    assert content(out) == content(tmp_path / "calm")
+
+
 RUN = """
 import sys, pathlib
 from marginkit import batch

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marginkit.batch import cluster, results, workers
-from marginkit.batch.journal import JOURNAL, Journal
+from marginkit.batch.journal import JOURNAL, Journal, swept
 from marginkit.batch.lock import held
 from marginkit.batch.results import PARQUET, RESULTS, SUMMARY
 from marginkit.batch.workers import Limits, StartMethod
@@ -92,6 +92,7 @@ def run(
                 state.resumed += sum(line.get("same", False) for line in some)
                 state.done += len(some)
                 tell(state.done, state.total)
+        swept(root)  # after workers that died
         names = [job.name for job in jobs]
         counts, failed, written, notes = results.write(root, names, journal)
         journal.compact(names)

@@ -36,7 +36,7 @@ class Journal:
 
     def __init__(self, root: Path, *, resume: bool = True) -> None:
         self._path = root / JOURNAL
-        _swept(root)
+        swept(root)
         self._begins: dict[str, int] = {}
         self._index()
         self._resumable = set(self._begins) if resume else set()
@@ -167,8 +167,8 @@ def _header(text: bytes) -> Line | None:
     return None
 
 
-def _swept(root: Path) -> None:
-    """Take away what a killed run left half written; nobody else writes here now."""
+def swept(root: Path) -> None:
+    """Take away what a killed process left half written; nobody writes here now."""
     for folder in (root, *(root / "cases").glob("*")):
         for partial in folder.glob(".*.partial"):
             partial.unlink(missing_ok=True)
