@@ -6,7 +6,8 @@ marginkit's own folder of that kind, is announced by an installed package under 
 or the environment variable ``MARGINKIT_SHELF`` names.
 
 The surprising thing: two extensions of one name are an error even if one of them is marginkit's own. Nobody
-replaces a reader unseen.
+replaces a reader unseen. Marginkit's own are imported when they are wanted, and not before: that is most of the time
+that a small case takes on the command line.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import hashlib
 import importlib
 import importlib.util
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -36,6 +38,7 @@ WANTED: dict[Kind, tuple[str, ...]] = {
     "segmenters": ("GIVES", "Options", "segment"),
     "reports": ("FILE", "write"),
 }
+OWN_NAME = re.compile(r'^NAME = "([^"]+)"$', re.MULTILINE)
 _loaded: dict[tuple[str, int, int], ModuleType] = {}
 
 
@@ -52,7 +55,23 @@ class Found:
     load: Callable[[], ModuleType]
 
 
-def load(kind: Kind, extra: Folders = ()) -> dict[str, ModuleType]:
+class Extensions(Mapping[str, ModuleType]):
+    """Modules by name, in alphabetical order; one of marginkit's own is imported when it is asked for."""
+
+    def __init__(self, loads: Mapping[str, Callable[[], ModuleType]]) -> None:
+        self._loads = dict(sorted(loads.items()))
+
+    def __getitem__(self, name: str) -> ModuleType:
+        return self._loads[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loads)
+
+    def __len__(self) -> int:
+        return len(self._loads)
+
+
+def load(kind: Kind, extra: Folders = ()) -> Mapping[str, ModuleType]:
     """The extensions of one kind by name, in alphabetical order.
 
     A module that cannot be imported or does not meet its Protocol is left out with a ``ShelfWarning``.
@@ -85,32 +104,37 @@ def policy_files(extra: Folders = ()) -> tuple[Path, ...]:
     return tuple(p for folder in folders for p in _plain_files(folder / "policies", "*.toml"))
 
 
-def _collect(kind: Kind, extra: Folders) -> tuple[dict[str, ModuleType], dict[str, ShelfError], dict[str, str]]:
+def _collect(kind: Kind, extra: Folders) -> tuple[Extensions, dict[str, ShelfError], dict[str, str]]:
     """(name -> module, hint -> why it is left out, name -> origin)."""
     if kind not in WANTED:
         raise ShelfError("E-SHELF-02", f"no shelf named {kind!r}", cause=f"there are {', '.join(WANTED)}")
-    modules: dict[str, ModuleType] = {}
+    own = _own(kind)
+    files = {name: str(path) for name, path in own.items()}
+    loads = {name: _import(f"marginkit.{kind}.{path.stem}") for name, path in own.items()}
+    origin = dict.fromkeys(own, "marginkit")
     broken: dict[str, ShelfError] = {}
-    origin: dict[str, str] = {}
     for found in _find(kind, extra):
         try:
             module = _load_one(kind, found)
         except ShelfError as error:
             broken[found.hint] = error
             continue
-        if module is None or _same(module, modules.get(module.NAME)):
+        if module is None or _is_file(module, files.get(module.NAME)):
             continue
-        if module.NAME in modules:
+        if module.NAME in loads:
             raise _two(kind, module.NAME, origin[module.NAME], found.origin)
-        modules[module.NAME] = module
+        files[module.NAME] = str(module.__file__)
+        loads[module.NAME] = lambda module=module: module  # type: ignore[misc]
         origin[module.NAME] = found.origin
-    return dict(sorted(modules.items())), broken, dict(sorted(origin.items()))
+    return Extensions(loads), broken, dict(sorted(origin.items()))
+
+
+def _import(name: str) -> Callable[[], ModuleType]:
+    return lambda: importlib.import_module(name)
 
 
 def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
-    for path in _own_files(kind):
-        name = f"marginkit.{kind}.{path.stem}"
-        yield Found(path.stem, "marginkit", lambda name=name: importlib.import_module(name))  # type: ignore[misc]
+    """What is not marginkit's own."""
     for point in _points(kind, tuple(sys.path)):
         owner = point.dist.name if point.dist is not None else "an installed package"
         yield Found(point.name, f"{owner} ({point.value})", point.load)
@@ -120,9 +144,11 @@ def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
 
 
 @functools.lru_cache(maxsize=8)
-def _own_files(kind: Kind) -> tuple[Path, ...]:
-    """marginkit's own modules, looked up once."""
-    return tuple(_plain_files(Path(__file__).parent / kind, "*.py"))
+def _own(kind: Kind) -> dict[str, Path]:
+    """marginkit's own modules by the name that their text gives them, looked up once."""
+    paths = _plain_files(Path(__file__).parent / kind, "*.py")
+    named = ((OWN_NAME.search(path.read_text("utf-8")), path) for path in paths)
+    return {found[1]: path for found, path in named if found}
 
 
 @functools.lru_cache(maxsize=32)
@@ -170,8 +196,6 @@ def _load_one(kind: Kind, found: Found) -> ModuleType | None:
     try:
         module = found.load()
     except Exception as error:
-        if found.origin == "marginkit":
-            raise
         raise _broken(kind, found, f"{type(error).__name__}: {error}") from error
     name = getattr(module, "NAME", None)
     if name is None:
@@ -184,12 +208,10 @@ def _load_one(kind: Kind, found: Found) -> ModuleType | None:
     return module
 
 
-def _same(one: ModuleType, other: ModuleType | None) -> bool:
-    """Whether both are one file, reached on two ways."""
-    if other is None or one is other:
-        return one is other
-    files = [getattr(module, "__file__", None) for module in (one, other)]
-    return all(files) and os.path.realpath(files[0] or "") == os.path.realpath(files[1] or "")
+def _is_file(module: ModuleType, file: str | None) -> bool:
+    """Whether a module is one that is there already, reached on another way."""
+    own = getattr(module, "__file__", None)
+    return bool(own and file) and os.path.realpath(own or "") == os.path.realpath(file or "")
 
 
 def _broken(kind: Kind, found: Found, cause: str) -> ShelfError:

@@ -1,5 +1,6 @@
 """A new extension is one new file; two of one name are refused; a broken one takes nobody down."""
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -137,3 +138,13 @@ def test_loading_every_shelf_imports_nothing_heavy() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", shelf.WANTED)
+def test_our_own_are_found_by_their_text_and_are_what_they_say(kind: shelf.Kind) -> None:
+    """Each module of a shelf that has a NAME is found without being imported, and has all that its kind must have."""
+    folder = Path(shelf.__file__).parent / kind
+    modules = [importlib.import_module(f"marginkit.{kind}.{path.stem}") for path in sorted(folder.glob("[!_]*.py"))]
+    named = {module.NAME: module for module in modules if hasattr(module, "NAME")}
+    assert dict(shelf.load(kind)) == named
+    assert all(hasattr(module, word) for module in named.values() for word in shelf.WANTED[kind])
