@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from marginkit.errors import AxesError, UsageError
 from marginkit.records import Picture
 
 STRIP_PX = 16_000_000  # pixels read at once
+TILE_ROWS = 512  # a multiple of what tiles usually have
 
 
 def grid(picture: Picture, level: int) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
@@ -71,10 +73,17 @@ def rgb(picture: Picture, level: int, rows: slice, columns: slice = slice(None))
 def strips(picture: Picture, level: int, step: int = 1, halo: int = 0) -> Iterator[tuple[slice, slice]]:
     """(rows to keep, rows to read) of successive strips; each begins at a multiple of ``step``."""
     height, width = size(picture, level)
-    rows = max(step, STRIP_PX // max(width, 1) // step * step)
+    rows = strip_rows(width, step)
     for first in range(0, height, rows):
         last = min(first + rows, height)
         yield slice(first, last), slice(max(0, first - halo), min(height, last + halo))
+
+
+def strip_rows(width: int, step: int = 1) -> int:
+    """Rows of a strip of about ``STRIP_PX`` pixels: whole blocks, and where that can be whole tiles, read only once."""
+    rows = STRIP_PX // max(width, 1)
+    whole = math.lcm(TILE_ROWS, step)
+    return max(1, round(rows / whole)) * whole if rows > whole / 2 else max(step, rows // step * step)
 
 
 def shrunk(picture: Picture, level: int, step: int) -> NDArray[Any]:
