@@ -152,3 +152,9 @@ def take_back(root: str | Path, case: str) -> list[str]:
 def measured(job: Job, root: str | Path) -> Outcome:
     """What the next run will find for a case, with its corrections; nothing is written."""
     return pipeline.run(corrected(job, Path(root)))
+
+
+def kept(root: str | Path, case: str) -> tuple[str, ...]:
+    """Regions of a case that were corrected by hand."""
+    folder = Path(root) / "cases" / files.safe_case_name(case) / HAND
+    return tuple(role for role in BY_HAND if (folder / f"{role}.ome.tif").is_file())

@@ -20,6 +20,7 @@ from typing import NoReturn
 
 from marginkit import files
 from marginkit.batch.case import BY_HAND, HAND
+from marginkit.batch.correcting import kept
 from marginkit.batch.results import FAILED, RESULTS
 from marginkit.errors import FileError, MarginError, UsageError
 from marginkit.pipeline import Job
@@ -63,9 +64,10 @@ def defaults(words: str) -> Job:
     parser.add_argument("--radiotherapy", choices=("yes", "no", "unknown"), default="unknown")
     parser.add_argument("--state", choices=("fresh", "fixed", "slide", "in-vivo"))
     try:
-        said = vars(parser.parse_args(shlex.split(words)))
+        parts = shlex.split(words)
     except ValueError as error:
         raise _misunderstood(str(error)) from error
+    said = vars(parser.parse_args(parts))
     said["radiotherapy"] = {"yes": True, "no": False}.get(said["radiotherapy"])
     said["policies"] = tuple(said.pop("policy"))
     return Job(image="", **said)
@@ -108,7 +110,7 @@ def _results(root: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def _entry(root: Path, case: str, rows: list[dict[str, str]]) -> Entry:
-    hand = tuple(role for role in BY_HAND if (root / "cases" / case / HAND / f"{role}.ome.tif").is_file())
+    hand = kept(root, case)
     accepted = is_accepted(root, case)
     whole = next((row for row in rows if row.get("margin") in ("", "all", None)), None)
     if whole is None:

@@ -138,11 +138,12 @@ def freeze(form: Form, layers: Any = ()) -> Request:
         transform=placing.transform_of(form.image),
         matrix=matrix,
         offset=offset,
-        bright=_bright(form.image),
+        bright=bright(form.image),
     )
 
 
-def _bright(layer: Any) -> bool:
+def bright(layer: Any) -> bool:
+    """Whether a layer is rather white than black."""
     seen = np.asarray(layer.thumbnail, np.float64)
     return bool(seen[..., :3].mean() > seen[..., 3].mean() / 2)
 

@@ -41,9 +41,12 @@ def read(path: str) -> list[LayerData]:
     return [_labels(raw)] if _is_labels(path) else layers(raw)
 
 
-def layers(raw: Picture, name: str = "") -> list[LayerData]:
-    """The layers of a picture that is not yet calibrated. AxesError E-AXE-03 where it holds several times."""
-    picture = opening.calibrated(raw)
+def layers(raw: Picture, name: str = "", picture: Picture | None = None) -> list[LayerData]:
+    """The layers of a picture that is not yet calibrated. AxesError E-AXE-03 where it holds several times.
+
+    picture : the same, calibrated, where its file alone does not decide that.
+    """
+    picture = opening.calibrated(raw) if picture is None else picture
     times = picture.shape[picture.axes.index("T")] if "T" in picture.axes else 1
     if times > 1:
         raise AxesError("E-AXE-03", "more than one time", cause=f"{times} times", file=picture.name)
