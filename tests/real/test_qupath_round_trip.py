@@ -43,7 +43,7 @@ def same(before: Any, after: Any) -> None:
 def test_an_area_comes_back_from_a_measured_case(shared_data: Path, slide: Path, tmp_path: Path, name: str) -> None:
     export = shared_data / "annotation-exports" / f"qupath-{name}.json"
     before = select(read_regions(export))
-    around = shapely.box(*np.array(before.bounds) + [-100, -50, 70, 60])
+    around = shapely.box(*np.add(before.bounds, (-100, -50, 70, 60)))
     specimen = tmp_path / "specimen.geojson"
     specimen.write_text(
         json.dumps(
