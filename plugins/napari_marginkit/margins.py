@@ -14,9 +14,10 @@ from marginkit.live import Near
 from marginkit.records import STATES, Failed, Margin, Measured
 from marginkit.wording import interval, millimetres, shown
 
-from . import pictures, roles, showing
+from . import keeping, pictures, roles, showing
 from .asking import Form, Request, freeze
 from .drawing import ramp
+from .filling import fill, limits
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
 from .strokes import Strokes
@@ -54,6 +55,7 @@ class MarginsPanel(Panel):
         self._choices()
         self._layout()
         self._listen()
+        fill(self)
 
     def _choices(self) -> None:
         viewer = self.viewer
@@ -70,6 +72,7 @@ class MarginsPanel(Panel):
         self.state = Words({"not known": None, **{state: state for state in STATES}})
         self.policies = Checks("policies", {key: policy.title for key, policy in judging.policies().items()})
         self.radiotherapy = Words(KNOWN)
+        self.limits = QLineEdit("1, 5")
         self.live = QCheckBox("while painting")
         self.live.setChecked(True)
 
@@ -84,6 +87,7 @@ class MarginsPanel(Panel):
             ("Barrier", self.barrier, "Optional: fascia, capsule … as lines or labels."),
             ("Specimen state", self.state, "Policies are made for some states only."),
             ("Policies", self.policies, "Published rules that turn a margin into a category."),
+            ("Limits, mm", self.limits, "Bands around the tumor, and how much edge lies nearer: 1, 5."),
             ("Radiotherapy", self.radiotherapy, "Adjuvant radiotherapy, which some policies ask for."),
         )
         self.scale = Message()
@@ -111,11 +115,12 @@ class MarginsPanel(Panel):
     def _listen(self) -> None:
         for choice in (self.image, self.target, self.specimen, self.edge, self.names, self.barrier):
             choice.changed.connect(self._rewire)
-        for field in (self.target_labels, self.specimen_labels, self.sectors):
+        for field in (self.target_labels, self.specimen_labels, self.sectors, self.limits):
             field.editingFinished.connect(self.touched)
         for words in (self.role, self.state, self.radiotherapy):
             words.currentIndexChanged.connect(self.touched)
         self.policies.changed.connect(self.touched)
+        self.viewer.layers.events.inserted.connect(self._opened)
         self._rewire()
 
     def form(self) -> Form:
@@ -134,7 +139,11 @@ class MarginsPanel(Panel):
             state=self.state.value(),
             policies=self.policies.values(),
             radiotherapy=self.radiotherapy.value(),
+            limits_mm=limits(self.limits.text()),
         )
+
+    def _opened(self, _: Any) -> None:
+        fill(self)
 
     def measure(self) -> None:
         """Ask for the margins of what is seen now."""
@@ -162,7 +171,8 @@ class MarginsPanel(Panel):
 
     def _ask(self, *, again: bool) -> None:
         try:
-            request = freeze(self.form(), self.viewer.layers)
+            wanted = self.form()
+            request = freeze(wanted, self.viewer.layers)
         except MarginError as error:
             self._runner.drop()
             self._asked = None
@@ -170,6 +180,7 @@ class MarginsPanel(Panel):
             return
         if not again and request.same(self._asked):
             return
+        keeping.note(wanted.image, keeping.ASKED, wanted)
         self._asked = request
         self._strokes.asked()
         self._runner.ask(request)
@@ -324,6 +335,8 @@ class MarginsPanel(Panel):
         self._timer.stop()
         self._runner.drop()
         self._unwire()
+        if not self.closed:
+            self.viewer.layers.events.inserted.disconnect(self._opened)
         super().detach()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from marginkit import opening
+from marginkit import opening, samples
 from marginkit.errors import AxesError, CalibrationError, plain
 from marginkit.records import Claim, Level, Picture
 
@@ -46,6 +46,15 @@ def kept(layer: Any, which: str = "picture") -> Picture | None:
     held = layer.metadata.get(KEY)
     found = held.get(which) if isinstance(held, Mapping) else None
     return found if isinstance(found, Picture) and found.spatial_shape == spatial_shape(layer) else None
+
+
+def path_of(layer: Any) -> str:
+    """The file that an image layer was opened from; empty where there is none. That of a sample is its bundled image."""
+    source, known = getattr(layer, "source", None), kept(layer)
+    if getattr(source, "path", None):
+        return str(source.path)
+    sample = known is not None and (getattr(source, "sample", None) or ("",))[0] == KEY
+    return str(samples.folder() / known.name) if known is not None and sample else ""
 
 
 def level0(layer: Any) -> Any:
