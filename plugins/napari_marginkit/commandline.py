@@ -41,8 +41,8 @@ def write(request: Request, folder: Path) -> tuple[dict[str, str], list[Path]]:
     sources, written, drawn = {}, [], []
     for word, region in parts(request).items():
         name = word.removeprefix("--")
-        if region.kind == "polygon" or region.kind == "line":
-            drawn.append(_feature(region, name))
+        if region.kind == "polygon":
+            drawn.append(_feature(request, region, name))
             sources[word] = f"{DRAWN}#{name}"
         elif _on_corner(request, region):
             path = folder / f"{files.safe_case_name(name)}.ome.tif"
@@ -71,10 +71,13 @@ def _mask(request: Request, region: Region, path: Path, name: str) -> None:
     writing.write_labels(str(path), data, {"scale": spacing, "units": ("mm",) * data.ndim, "name": name})
 
 
-def _feature(region: Region, name: str) -> dict[str, Any]:
+def _feature(request: Request, region: Region, name: str) -> dict[str, Any]:
     import shapely
 
     shape: Any = region.data
+    if shape.geom_type == "MultiLineString":  # a file's outlines have to lie on the image
+        height, width = request.picture.spatial_shape[-2:]
+        shape = shapely.intersection(shape, shapely.box(0, 0, width, height))
     properties = {"objectType": "annotation", "classification": {"name": name}}
     return {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": properties}
 

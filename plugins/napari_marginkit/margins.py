@@ -33,7 +33,8 @@ TIPS = {
     "specimen": "All tissue, tumor included; its outline is the edge.",
     "edge": "Optional: labels 1 cut, 2 natural, 3 section, 4 frame, 5 hole, 6 unknown painted along the outline; "
     "or shapes with a feature 'class'.",
-    "sectors": "Optional: up, right, down, left or degrees clockwise from up, each with a name.",
+    "sectors": "Optional: up, right, down, left, by the compass n, ne …, by the clock 12h, 3h …, or degrees clockwise "
+    "from up, each with a name.",
 }
 
 
@@ -68,7 +69,7 @@ class MarginsPanel(Panel):
         self.names = LayerChoice(viewer, DRAWN, [roles.NAMES])
         self.barrier = LayerChoice(viewer, DRAWN, [roles.BARRIER])
         self.sectors = QLineEdit()
-        self.sectors.setPlaceholderText("up=superior, down=inferior")
+        self.sectors.setPlaceholderText("up=superior, 6h=inferior, e=lateral")
         self.state = Words({"not known": None, **{state: state for state in STATES}})
         self.policies = Checks("policies", {key: policy.title for key, policy in judging.policies().items()})
         self.radiotherapy = Words(KNOWN)

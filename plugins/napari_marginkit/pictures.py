@@ -49,10 +49,11 @@ def kept(layer: Any, which: str = "picture") -> Picture | None:
 
 
 def path_of(layer: Any) -> str:
-    """The file that an image layer was opened from; empty where there is none. That of a sample is its bundled image."""
+    """The file of an image layer, that of a sample its bundled image; empty where there is none."""
     source, known = getattr(layer, "source", None), kept(layer)
-    if getattr(source, "path", None):
-        return str(source.path)
+    path = getattr(source, "path", None)
+    if path:
+        return str(path)
     sample = known is not None and (getattr(source, "sample", None) or ("",))[0] == KEY
     return str(samples.folder() / known.name) if known is not None and sample else ""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from marginkit import files, opening, samples
+from marginkit import files, opening, samples, shelf
 from marginkit.errors import FileError, MarginError
 from marginkit.records import STATES, Calibration, Picture
 
@@ -49,19 +49,21 @@ def read(path: str | Path) -> list[LayerData]:
         raw = opening.uncalibrated(_beside(target, told["image"]))
         if raw.sha256 != str(told["image"]["sha256"]):
             remedy = "Put the image of the case beside it."
-            raise FileError("E-FILE-14", "not the image of this case", cause="its SHA-256", file=raw.name, remedy=remedy)
+            raise FileError(
+                "E-FILE-14", "not the image of this case", cause="its SHA-256", file=raw.name, remedy=remedy
+            )
         picture = _calibrated(raw, told["image"]["calibration"])
         images = reading.layers(raw, picture=picture)
         _note(images, told, picture)
         case = str(target.resolve())
         folder = target.with_name(target.name.removesuffix(SUFFIX) + FOLDER)
         found = [_layer(one, folder, (case, i)) for i, one in enumerate(told["layers"])]
+        chosen = next((i for i, one in enumerate(images) if one[1]["name"] == told["image"]["layer"]), 0)
+        images[chosen][1]["metadata"][pictures.KEY][FORM] = (case, _form(told[FORM]))
     except MarginError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise _broken(target, f"{type(error).__name__}: {error}"[:200]) from error
-    chosen = next((i for i, one in enumerate(images) if one[1]["name"] == told["image"]["layer"]), 0)
-    images[chosen][1]["metadata"][pictures.KEY][FORM] = (case, _form(told[FORM]))
     return [*images, *found]
 
 
@@ -129,8 +131,14 @@ def _calibrated(raw: Picture, told: Mapping[str, Any] | None) -> Picture:
 def _note(images: list[LayerData], told: Mapping[str, Any], picture: Picture) -> None:
     for one in images:
         held = one[1]["metadata"][pictures.KEY]
-        held[keeping.PALETTE] = dict(told["palette"])
+        held[keeping.PALETTE] = told["palette"] and _palette(told["palette"])
         held["calibration"] = pictures.told(picture)
+
+
+def _palette(told: Any) -> Any:
+    """The palette of inks, checked."""
+    module = shelf.get("segmenters", "ink")
+    return json.loads(module.as_text(module.from_told(told)))
 
 
 def _form(told: Mapping[str, Any]) -> dict[str, Any]:
