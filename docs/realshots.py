@@ -1,6 +1,6 @@
 """Pictures of the viewer on real images, to be looked at and not kept: they show somebody's data.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/realshots.py DATA FOLDER
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/realshots.py DATA FOLDER [PART…]
 
 DATA holds ``sarcoma-ct-mr`` (CT with the contour of a sarcoma, NIfTI) and ``he-svs`` (a slide).
 """
@@ -53,8 +53,9 @@ def slide(session: Session, data: Path) -> None:
         for at in zip(y * 8, x * 8):
             scribbles.brush_size = 24
             scribbles.paint(at, label)
+    train.message.say("")
     train.run()
-    wait(lambda: train.model is not None or bool(train.message.text()))
+    wait(lambda: train.model is not None or bool(train.message.text()), 300)
     session.picture("slide-trained")
     with tempfile.TemporaryDirectory() as folder:
         train.file.setText(f"{folder}/model.npz")
@@ -64,12 +65,14 @@ def slide(session: Session, data: Path) -> None:
         segment.method.setCurrentText("pixels")
         segment.set_option("model", f"{folder}/model.npz")
         segment.run()
-        wait(lambda: bool(segment.message.text()))
+        wait(lambda: bool(segment.message.text()), 300)
         session.picture("slide-applied")
 
 
 if __name__ == "__main__":
     opened = Session(Path(sys.argv[2]))
     for one in (sarcoma, slide):
+        if sys.argv[3:] and one.__name__ not in sys.argv[3:]:
+            continue
         one(opened, Path(sys.argv[1]))
     opened.viewer.close()

@@ -1,6 +1,6 @@
 """Make the pictures of docs/napari.md: the plugin worked through as a person would, in a real viewer.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER]
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER [PART…]]
 """
 
 import shlex
@@ -23,9 +23,9 @@ HERE = Path(__file__).resolve().parent
 SETTLE_S = 0.6
 
 
-def wait(done: Callable[[], bool] = lambda: True) -> None:
+def wait(done: Callable[[], bool] = lambda: True, most_s: float = 60) -> None:
     """Let the window work until something is done, and a little longer."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + most_s
     while not done() and time.monotonic() < end:
         QApplication.processEvents()
     calm = time.monotonic() + SETTLE_S
@@ -231,13 +231,14 @@ def reviewing(session: Session) -> None:
         session.picture("review")
 
 
-def main(folder: Path) -> None:
-    """Every picture."""
+def main(folder: Path, wanted: list[str]) -> None:
+    """Every picture, or those of some parts of the session."""
     session = Session(folder)
     for one in (margins, painting, calibrating, segmenting, training, edges, stack, exporting, reviewing):
-        one(session)
+        if not wanted or one.__name__ in wanted:
+            one(session)
     session.viewer.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE, sys.argv[2:])

@@ -181,7 +181,9 @@ class Inks(QWidget):
             self.message.fail(answer)
             return
         put(self._viewer, wish, answer)
-        self.message.say(f"Outline by ink: {answer.told}. A second layer of names is chosen in Margins.", "good")
+        several = sum(roles.role_of(one) == roles.NAMES for one in self._viewer.layers) > 1
+        which = " There are two layers of names: choose one in Margins." if several else ""
+        self.message.say(f"Outline by ink: {answer.told}.{which}", "good")
 
     def _idle(self, idle: bool) -> None:
         self.bar.setVisible(not idle)

@@ -25,6 +25,7 @@ from .forms import LayerChoice, Panel, Words, beside, button, form
 from .working import Runner
 
 SETTLE_MS = 250
+LIKELY = {True: "stain", False: "threshold"}  # for a tumor, by whether the image has colours
 GROUND = "Fluorescence: a layer that marks the background, instead of the one that the option names."
 ROLE = {"tissue": roles.SPECIMEN, "tumor": roles.TUMOR, "signal": roles.SIGNAL}
 
@@ -128,7 +129,9 @@ class Segment(Panel):
         self.method.blockSignals(True)
         self.method.clear()
         self.method.addItems([name for name, one in self._shelf.items() if self.what.value() in one.GIVES])
-        self.method.setCurrentText(segmenting.USUAL.get(self.what.value(), ""))
+        image = self.image.layer()
+        likely = LIKELY[bool(getattr(image, "rgb", False))]
+        self.method.setCurrentText(segmenting.USUAL.get(self.what.value(), likely))
         self.method.blockSignals(False)
         self._form()
 

@@ -19,7 +19,7 @@ from marginkit.records import Measured
 
 from .test_files import ANSWERS
 
-MM = {"scale": (0.5, 0.4), "units": ("mm", "mm")}
+MM = {"scale": (0.5, 0.48), "units": ("mm", "mm")}
 
 
 def panel(viewer: Any, name: str) -> Any:
@@ -40,9 +40,9 @@ def test_bands_lie_at_their_distance_from_the_tumor_within_the_specimen() -> Non
     form = Form(image, Labels(tumor, **MM), Labels(specimen, **MM), limits_mm=(1.0, 5.0, 50.0))
     lines, limit = bands.bands(*answered(form))
     assert set(limit) == {0.0, 1.0}  # 50 mm lies outside the specimen
-    box = shapely.box(59.5 * 0.4, 29.5 * 0.5, 89.5 * 0.4, 39.5 * 0.5)
+    box = shapely.box(59.5 * 0.48, 29.5 * 0.5, 89.5 * 0.48, 39.5 * 0.5)
     for which, limit_mm in enumerate((1.0, 5.0)):
-        ends = np.concatenate([lines[limit == which, 0], lines[limit == which].sum(1)]) * (0.5, 0.4)
+        ends = np.concatenate([lines[limit == which, 0], lines[limit == which].sum(1)]) * (0.5, 0.48)
         away = shapely.distance(shapely.points(ends[:, ::-1]), box)
         assert away == pytest.approx(np.full(len(away), limit_mm), abs=0.05)
 
@@ -187,7 +187,8 @@ def test_a_ruler_is_found_and_its_marks_are_shown(viewer: Any, qtbot: Any, share
     assert pictures.picture_of(viewer.layers[0]).calibration.source == "ruler"
 
 
-def test_a_stroke_beside_a_layer_in_micrometres_lands_where_it_was_made(viewer: Any) -> None:
+def test_a_stroke_beside_a_layer_in_micrometres_lands_where_it_was_made(make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer(show=True)
     viewer.open_sample("marginkit", "excision")
     viewer.add_image(np.ones((9, 9)), scale=(100, 100), units=("um", "um"), name="other")
     notice = panel(viewer, "Margins").units
