@@ -22,7 +22,7 @@ import shapely
 from scipy import ndimage
 from shapely.geometry import MultiPolygon, Polygon
 
-from marginkit.geometry.crossings import rings, settled
+from marginkit.geometry.crossings import rings
 from marginkit.geometry.polygon import multi
 from marginkit.geometry.scene import Bools, Floats, Ints
 from marginkit.geometry.tracing import assembled

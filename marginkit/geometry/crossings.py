@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry.bits import Faces, PackedMask, faces, pack
+from marginkit.geometry.bits import Faces, faces, pack
 from marginkit.geometry.scene import Bools, Floats, Ints
 from marginkit.geometry.tracing import followed
 

@@ -6,6 +6,7 @@ Histologists call two nests of one tumor one focus when little lies between them
 from __future__ import annotations
 
 import numpy as np
+
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 

@@ -72,6 +72,14 @@ def subpixel_scene(
 
 
 def _drawn(ground: Ground, boundary: str, name: str, level: float = 0.5) -> Drawn:
+    """The outline; drawn once for all levels of the other region."""
+    if (boundary, level) not in ground.drawn:
+        ground.drawn[boundary, level] = _draw(ground, boundary, name, level)
+    found: Drawn = ground.drawn[boundary, level]
+    return found
+
+
+def _draw(ground: Ground, boundary: str, name: str, level: float) -> Drawn:
     if ground.kind == "polygon":
         polygon, flags = checked(ground.data, name)
         return Drawn(placed(polygon, ground.ratio, ground.origin_px), "polygon", None, flags)
