@@ -6,7 +6,7 @@
 Two probabilities (smoothed sections, float32). *contours*: the half-level rings of both. *least*: rings and the least
 distance between them. *every bit*: rings, then the nearest tumor segment of every segment of the specimen's contour,
 with the pair of points. Peers answer the same from the same arrays; contourpy is not asked for pairs.
-Every least distance is checked to agree. The last line is the error on 300 analytic pairs of discs whose coverage is
+Every least distance is checked to agree (of vertices alone: to 0.1 px). The last line is the error on 300 analytic pairs of discs whose coverage is
 known, the truth being a formula.
 Needs: pip install contourpy
 """
@@ -96,7 +96,8 @@ def row(size: int) -> str:
             seconds[name].append(time.perf_counter() - start)
             if name == "mine":
                 truth = value
-            assert abs(value - truth) < 1e-3, f"{name}: {value}, marginkit: {truth}"
+            slack = 0.1 if name == "STRtree" else 1e-3  # from vertices alone, and in float32 coordinates
+            assert abs(value - truth) < slack, f"{name}: {value}, marginkit: {truth}"
         start = time.perf_counter()
         half_contour(tumor), half_contour(specimen)
         drawn.append(time.perf_counter() - start)
