@@ -6,8 +6,8 @@
 Two probabilities (smoothed sections, float32). *contours*: the half-level rings of both. *least*: rings and the least
 distance between them. *every bit*: rings, then the nearest tumor segment of every segment of the specimen's contour,
 with the pair of points. Peers answer the same from the same arrays; contourpy is not asked for pairs.
-Every least distance is checked to agree (of vertices alone: to 0.1 px). The last line is the error on 300 analytic pairs of discs whose coverage is
-known, the truth being a formula.
+Every least distance is checked to agree (of vertices alone: to 0.1 px). The last line is the error on 300 analytic
+pairs of discs whose coverage is known, the truth being a formula.
 Needs: pip install contourpy
 """
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scenes import section
 
-TURNS = 5
+TURNS = 3
 SCIPY = """
 import sys
 import numpy as np
@@ -64,7 +64,7 @@ def main(words: list[str]) -> None:
     import cv2
 
     tumor, specimen = section(int(words[0]) if words else 4096)
-    measure = ["measure", "specimen.png", "--tumor", "tumor.png", "--specimen", "specimen.png"]
+    measure = ["measure", "specimen.png", "--tumor", "tumor.png", "--specimen", "specimen.png", "--holes", "cut"]
     routes = {
         "marginkit --help": ["-m", "marginkit", "--help"],
         "marginkit measure": ["-m", "marginkit", *measure, "--pixel-size", "0.25um", "--json"],

@@ -97,7 +97,8 @@ def _chain(edges: list[_Edges], width: int) -> Ints:
 
     def keys(name: str) -> Ints:
         at = np.concatenate([getattr(edge, name) for edge in edges]) + 3
-        return at[:, 0] * width * 2 + at[:, 1]
+        key: Ints = at[:, 0] * width * 2 + at[:, 1]
+        return key
 
     entered, left, outside = keys("entered"), keys("left"), keys("outside")
     coming, going = np.argsort(entered, kind="stable"), np.argsort(left, kind="stable")
