@@ -4,8 +4,9 @@
     python benchmarks/startup.py 4096     masks of another size
 
 Each row is a fresh process from its start to its end: `marginkit --help`, marginkit measuring one pair of PNG masks
-with its whole result as JSON, and two scripts that read the same masks and print one least distance. Medians; peak memory as
-the operating system counted it (Unix). The scripts' distance is checked to be the upper end of marginkit's interval.
+with its whole result as JSON, and two scripts that read the same masks and print one least distance. Medians; peak
+memory as the operating system counted it (Unix; at least that of this script, which starts them).
+The scripts' distance is checked to be the upper end of marginkit's interval.
 Bytecode is cached, as it is after the first call of any installed package.
 """
 
