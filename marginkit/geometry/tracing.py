@@ -28,7 +28,7 @@ def mask_polygon(mask: Bools) -> MultiPolygon:
     if not len(start):
         return MultiPolygon()
     chain = _next_side(start, end, way)
-    rings = [simple for ring in _rings(chain) for simple in _split(_corners(ring, start, way))]
+    rings = [simple for ring in followed(chain) for simple in _split(_corners(ring, start, way))]
     width = mask.shape[1] + 1
     return assembled([np.stack([ring % width, ring // width], axis=1).astype(np.float64) for ring in rings])
 
@@ -71,8 +71,8 @@ def _next_side(start: Ints, end: Ints, way: Ints) -> Ints:
     return out
 
 
-def _rings(chain: Ints) -> list[Ints]:
-    """The sides of each ring, in order, by following the chain."""
+def followed(chain: Ints) -> list[Ints]:
+    """The members of each ring, in order, by following a chain of what comes after what."""
     follow = chain.tolist()
     seen = bytearray(len(follow))
     rings = []
