@@ -23,6 +23,7 @@ calm = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], dea
 def threads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "threads", request.param)
     monkeypatch.setattr(compiled, "WORDS_A_SHARE", 8)  # so that small masks are shared out too
+    monkeypatch.setattr(compiled, "POINTS_A_SHARE", 8)
 
 
 def made(kind: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
