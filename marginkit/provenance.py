@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import Any
 
 import marginkit
+from marginkit.geometry import compiled
 from marginkit.policy import Policy, told
 from marginkit.records import Picture, Region
 
@@ -31,6 +32,7 @@ def record(
     return {
         "marginkit": marginkit.__version__,
         "python": platform.python_version(),
+        "distances": compiled.route(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "inputs": [{"role": "image", "name": picture.name, "sha256": picture.sha256}, *inputs],
         "regions": {role: region.maker for role, region in regions.items()},
