@@ -16,10 +16,9 @@ import numpy as np
 
 from marginkit.errors import AxesError, GridError
 from marginkit.geometry import bits, corners, rim
-from marginkit.geometry.corners import Corners
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_scene import ROUNDING
-from marginkit.geometry.rim import Drawn, Rim
+from marginkit.geometry.rim import Drawn
 from marginkit.geometry.scene import CUT, Bools, Floats, Ints
 from marginkit.records import check_spacing
 

@@ -71,7 +71,8 @@ class Corners:
         reach = some.max() / self.lattice.spacing_mm * (1 + 1e-9) + 1e-9
         corners = self.points_px(keys)
         near = ((corners >= points_px.min(0) - reach) & (corners <= points_px.max(0) + reach)).all(axis=1)
-        return keys[near]
+        possible: Ints = keys[near]
+        return possible
 
     def tied(self, point_px: Floats, piece: int, least_mm: float, rounding: float) -> Floats:
         """(k, 2) corners of a piece at the least distance from a point, in array order, index units."""
