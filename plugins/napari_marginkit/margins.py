@@ -70,7 +70,8 @@ class MarginsPanel(Panel):
         self.request: Request | None = None
         self._drawing: Drawing | None = None
         self._asked: Request | None = None
-        self._whole = self._outlined = False  # what waits to be measured: all of it, or only drawn classes and names
+        self._whole = self._replaced = False  # what waits to be measured: all of it, or only drawn classes and names
+        self._outlined = False  # shapes were moved, and nobody has looked yet
         self._unexplained: set[Part] = set()  # parts that were refreshed for a reason that nobody told
         self._heard: list[tuple[Any, Any]] = []
         self._strokes = Strokes()
@@ -192,7 +193,7 @@ class MarginsPanel(Panel):
     def _settled(self) -> None:
         if self.closed:
             return
-        if self._whole or self._outlined or not self._strokes.follows or self.request is None:
+        if self._whole or self._replaced or not self._strokes.follows or self.request is None:
             self._ask(again=False)
             return
         for part, layer, labels in self._parts():
@@ -210,7 +211,7 @@ class MarginsPanel(Panel):
             self._asked = None
             self._clear(error)
             return
-        self._whole = self._outlined = False
+        self._whole = self._replaced = False
         self._unexplained = set()
         before = None if again or self.outcome is None or self._strokes.changed else self.request
         self._asked = request
@@ -249,15 +250,21 @@ class MarginsPanel(Panel):
         self._follow()
 
     def _reshaped(self, _: Any = None) -> None:
-        """Follow classes or names of the edge whose shapes were moved."""
+        """Hear that classes or names of the edge were moved: of one move napari tells several times, half done."""
+        if not self.closed and not self._outlined:
+            self._outlined = True
+            QTimer.singleShot(0, self._redraw)
+
+    def _redraw(self) -> None:
+        """Follow classes or names whose shapes were moved."""
         if self.closed:
             return
-        self._outlined = True
         if self.request is not None and self._strokes.follows:
             try:
                 self._strokes.redrawn(*redrawn(self.form(), self.request))
             except MarginError:
                 self._whole = True  # which says why
+        self._outlined, self._replaced = False, True
         self._follow()
 
     def _follow(self) -> None:

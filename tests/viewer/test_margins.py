@@ -303,7 +303,7 @@ def test_a_moved_name_is_followed_at_once(viewer: Any, qtbot: Any) -> None:
     )
     panel.names.choose(drawn)
     measured(panel, qtbot)
-    lower = upper + (height / 2, 0)
+    lower = upper + np.array([height / 2, 0])
     quick, pairs, _ = followed(panel, qtbot, lambda: setattr(drawn, "data", [lower]))
     panel.measure()
     settle(panel, qtbot)
