@@ -9,10 +9,11 @@ are asked of ``measure`` when the brush rests.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, GridError
 from marginkit.geometry import bits, corners, rim
@@ -39,13 +40,15 @@ class Along:
     """The outline as one walks along it, face by face.
 
     ends_px : (n, 2, 2) index units, start and end of each face. distance_mm : (n,) to the tumor, inf where the piece
-    holds none. cut : (n,) cut edge of a piece that holds tumor. ring : (n,) which ring a face is of.
+    holds none. cut : (n,) cut edge of a piece that holds tumor. ring : (n,) which ring a face is of. kind : (n,) index
+    into ``CLASSES``.
     """
 
     ends_px: Floats
     distance_mm: Floats
     cut: Bools
     ring: Ints
+    kind: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
 class Live:
@@ -118,7 +121,8 @@ class Live:
         width = self._shape[1] + 1
         ends = np.stack([np.stack(np.divmod(keys, width), axis=1) for keys in (start, end)], axis=1) - 0.5
         distance = self._distance_mm[self._rim.of_face].min(axis=0)[order]
-        return Along(ends, distance, (self._rim.kind[order] == CUT) & np.isfinite(distance), ring)
+        kind = self._rim.kind[order]
+        return Along(ends, distance, (kind == CUT) & np.isfinite(distance), ring, kind)
 
     def _closest(self, faces: Ints, nearer: Ints, distance_mm: Floats) -> Near | None:
         """Of equally near pairs the first edge point, then the first tumor point."""

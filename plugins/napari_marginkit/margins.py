@@ -16,9 +16,10 @@ from marginkit.live import Live
 from marginkit.records import STATES, Failed, Margin, Measured
 from marginkit.wording import interval, shown
 
-from . import pictures, roles, showing
+from . import keeping, pictures, roles, showing
 from .asking import Form, Request, freeze, redrawn
 from .drawing import Drawing, at_once, moved, ramp
+from .filling import fill, limits
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
 from .strokes import Followed, Part, Strokes
@@ -34,7 +35,8 @@ TIPS = {
     "specimen": "All tissue, tumor included; its outline is the edge.",
     "edge": "Optional: labels 1 cut, 2 natural, 3 section, 4 frame, 5 hole, 6 unknown painted along the outline; "
     "or shapes with a feature 'class'.",
-    "sectors": "Optional: up, right, down, left or degrees clockwise from up, each with a name.",
+    "sectors": "Optional: up, right, down, left, by the compass n, ne …, by the clock 12h, 3h …, or degrees clockwise "
+    "from up, each with a name.",
 }
 
 
@@ -84,6 +86,7 @@ class MarginsPanel(Panel):
         self._choices()
         self._layout()
         self._listen()
+        fill(self)
 
     def _choices(self) -> None:
         viewer = self.viewer
@@ -96,10 +99,11 @@ class MarginsPanel(Panel):
         self.names = LayerChoice(viewer, DRAWN, [roles.NAMES])
         self.barrier = LayerChoice(viewer, DRAWN, [roles.BARRIER])
         self.sectors = QLineEdit()
-        self.sectors.setPlaceholderText("up=superior, down=inferior")
+        self.sectors.setPlaceholderText("up=superior, 6h=inferior, e=lateral")
         self.state = Words({"not known": None, **{state: state for state in STATES}})
         self.policies = Checks("policies", {key: policy.title for key, policy in judging.policies().items()})
         self.radiotherapy = Words(KNOWN)
+        self.limits = QLineEdit("1, 5")
         self.live = QCheckBox("while painting")
         self.live.setChecked(True)
 
@@ -114,6 +118,7 @@ class MarginsPanel(Panel):
             ("Barrier", self.barrier, "Optional: fascia, capsule … as lines or labels."),
             ("Specimen state", self.state, "Policies are made for some states only."),
             ("Policies", self.policies, "Published rules that turn a margin into a category."),
+            ("Limits, mm", self.limits, "Bands around the tumor, and how much edge lies nearer: 1, 5."),
             ("Radiotherapy", self.radiotherapy, "Adjuvant radiotherapy, which some policies ask for."),
         )
         self.scale = Message()
@@ -141,11 +146,12 @@ class MarginsPanel(Panel):
     def _listen(self) -> None:
         for choice in (self.image, self.target, self.specimen, self.edge, self.names, self.barrier):
             choice.changed.connect(self._rewire)
-        for field in (self.target_labels, self.specimen_labels, self.sectors):
+        for field in (self.target_labels, self.specimen_labels, self.sectors, self.limits):
             field.editingFinished.connect(self.touched)
         for words in (self.role, self.state, self.radiotherapy):
             words.currentIndexChanged.connect(self.touched)
         self.policies.changed.connect(self.touched)
+        self.viewer.layers.events.inserted.connect(self._opened)
         self._rewire()
 
     def form(self) -> Form:
@@ -164,7 +170,11 @@ class MarginsPanel(Panel):
             state=self.state.value(),
             policies=self.policies.values(),
             radiotherapy=self.radiotherapy.value(),
+            limits_mm=limits(self.limits.text()),
         )
+
+    def _opened(self, _: Any) -> None:
+        fill(self)
 
     def measure(self) -> None:
         """Ask for the margins of what is seen now."""
@@ -205,7 +215,8 @@ class MarginsPanel(Panel):
     def _ask(self, *, again: bool) -> None:
         known = None if again or self._whole or self._strokes.changed else self.request
         try:
-            request = freeze(self.form(), self.viewer.layers, known)
+            wanted = self.form()
+            request = freeze(wanted, self.viewer.layers, known)
         except MarginError as error:
             self._runner.drop()
             self._asked = None
@@ -214,6 +225,7 @@ class MarginsPanel(Panel):
         self._whole = self._replaced = False
         self._unexplained = set()
         before = None if again or self.outcome is None or self._strokes.changed else self.request
+        keeping.note(wanted.image, keeping.ASKED, wanted)
         self._asked = request
         self._strokes.asked({part: layer for part, layer, _ in self._parts()}, request)
         self._runner.ask(Ask(request, before))
@@ -451,6 +463,8 @@ class MarginsPanel(Panel):
         self._runner.drop()
         self._follower.drop()
         self._unwire()
+        if not self.closed:
+            self.viewer.layers.events.inserted.disconnect(self._opened)
         super().detach()
 
 
