@@ -133,7 +133,7 @@ class Live:
         tied = faces[away <= least * (1 + ROUNDING)]
         corner = int(self._rim.of_face[nearer[tied], tied].min())
         edge = self._rim.points_px[corner]
-        tumor = self._corners.tied(edge, int(self._rim.piece_of_corner[corner]), least, ROUNDING)[0]
+        tumor = self._corners.tied(edge, int(self._rim.piece_of_corner[corner]), least)[0]
         value = float(self._lattice.distance_mm(edge[None], tumor[None])[0])
         return Near(value, tuple(edge.tolist()), tuple(tumor.tolist()))
 
