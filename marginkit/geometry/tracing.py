@@ -37,7 +37,7 @@ def walked(found: Sequence[Faces], width: int) -> tuple[Ints, Ints, Ints, Ints]:
     """(order, ring, start, end): which face comes next along the outline, the ring that it is of, and its vertices as
     flat indices, as they are walked; of the faces of a 2-D mask across its two axes, numbered one after the other."""
     start, end, way = _sides(found, width)
-    rings = _rings(_next_side(start, end, way)) if len(start) else []
+    rings = followed(_next_side(start, end, way)) if len(start) else []
     order = np.concatenate([np.zeros(0, np.int64), *rings])
     ring = np.repeat(np.arange(len(rings)), [len(one) for one in rings])
     return order, ring, start[order], end[order]
