@@ -41,3 +41,14 @@ def test_line_between_two_pixels_of_a_wall_crosses_it() -> None:
     wall[4] = True
     lines = sight.crosses(pack(wall), regular_ticks(wall.shape), np.array([[1.5, 3.5]]), np.array([[7.5, 3.5]]))
     assert lines.tolist() == [True]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(9, 150), st.integers(9, 150))
+def test_many_cells_crossed_equal_shapely(seed: int, height: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    mask = random.random((height, width)) < random.choice([0.0005, 0.01])
+    start, end = random.uniform(-0.5, [height - 0.5, width - 0.5], (2, 20, 2))
+    got = sight.crosses(pack(mask), regular_ticks(mask.shape), start, end)
+    inner = shapely.buffer(squares(mask), -1e-9)
+    lines = shapely.linestrings(np.stack([start, end], axis=1)[..., ::-1])
+    assert got.tolist() == shapely.intersects(lines, inner).tolist()

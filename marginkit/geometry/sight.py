@@ -8,6 +8,7 @@ no test, since they belong to the parts beside them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from marginkit.geometry.bits import PackedMask
 from marginkit.geometry.scene import Bools, Floats, Ints
 
+CELL_PX = 8  # bits of a byte: the smallest cells are read off the words
+LINES_AT_ONCE = 1 << 14
 PARTS_AT_ONCE = 1 << 20
 
 
@@ -23,7 +26,7 @@ def stays_inside(
 ) -> bool:
     """Whether the line from start to end (index units) stays in the closed mask, whose lattice lines are ``ticks``."""
     start, end = np.array([start_px], np.float64), np.array([end_px], np.float64)
-    _, middle = _parts(start, end, ticks)
+    middle = _cut(Parts(np.zeros(1, np.int64), np.zeros(1), np.ones(1)), start, end, ticks).middle(start, end)
     below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
     on_line = [bool(start[0, a] == end[0, a] and start[0, a] in ticks[a]) for a in range(len(ticks))]
     held: Bools = np.zeros(len(middle), bool)
@@ -38,14 +41,45 @@ def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_p
     A line that only runs along the border of the mask does not.
     """
     out: Bools = np.zeros(len(start_px), bool)
-    span = np.abs(end_px - start_px).sum(axis=1).max(initial=1.0) / min(float(np.diff(t).min()) for t in ticks)
-    step = max(1, int(PARTS_AT_ONCE / (span + 2)))
-    for first in range(0, len(start_px), step):
-        line, middle = _parts(start_px[first : first + step], end_px[first : first + step], ticks)
-        hit = _within(mask, ticks, middle)
-        out[first + np.unique(line[hit])] = True
+    levels = occupied_cells(mask)
+    for first in range(0, len(start_px), LINES_AT_ONCE):
+        part = slice(first, first + LINES_AT_ONCE)
+        out[part] = _crosses(mask, levels, ticks, start_px[part], end_px[part])
     crossing: Bools = out & np.any(start_px != end_px, axis=1)
     return crossing
+
+
+def _crosses(mask: PackedMask, levels: list[Bools], ticks: tuple[Floats, ...], start: Floats, end: Floats) -> Bools:
+    """Lines are cut at the borders of large cells; only what lies in a cell with mask in it is cut on."""
+    out: Bools = np.zeros(len(start), bool)
+    parts = Parts(np.arange(len(start)), np.zeros(len(start)), np.ones(len(start)))
+    for level in range(len(levels) - 1, -1, -1):
+        size = CELL_PX ** (level + 1)
+        parts = _cut(parts, start, end, tuple(ticks_of_axis[::size] for ticks_of_axis in ticks))
+        cell = [np.searchsorted(t[::size], m, side="right") - 1 for t, m in zip(ticks, parts.middle(start, end).T)]
+        within = np.all([(c >= 0) & (c < n) for c, n in zip(cell, levels[level].shape)], axis=0)
+        held = within & levels[level][tuple(np.where(within, c, 0) for c in cell)]
+        parts = parts.take(held)
+    for at in range(0, len(parts.line), PARTS_AT_ONCE // (CELL_PX * len(ticks))):
+        some = _cut(parts.take(slice(at, at + PARTS_AT_ONCE // (CELL_PX * len(ticks)))), start, end, ticks)
+        out[some.line[_within(mask, ticks, some.middle(start, end))]] = True
+    return out
+
+
+def occupied_cells(mask: PackedMask) -> list[Bools]:
+    """Whether cells of 8, 64, 512 … pixels a side hold a pixel of the mask; up to the cell that holds all."""
+    octets = mask.words.astype("<u8").view(np.uint8).reshape(*mask.shape[:-1], -1) != 0
+    levels = [_gathered(octets, octets.ndim - 1)]
+    while max(levels[-1].shape) > 1:
+        levels.append(_gathered(levels[-1], octets.ndim))
+    return levels
+
+
+def _gathered(cells: Bools, axes: int) -> Bools:
+    """Eight cells taken as one along the first axes."""
+    for axis in range(axes):
+        cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], CELL_PX), axis=axis)
+    return cells
 
 
 def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
@@ -59,28 +93,47 @@ def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bool
     return inside
 
 
-def _parts(start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> tuple[Ints, Floats]:
-    """The parts of lines between crossings of lattice lines: which line, and the middle of the part (n, ndim)."""
-    number = len(start)
-    line = [np.arange(number), np.arange(number)]
-    at: list[Floats] = [np.zeros(number), np.ones(number)]
+@dataclass(frozen=True)
+class Parts:
+    """Parts of lines: (n,) which line, and the shares of its way at which the part begins and ends."""
+
+    line: Ints
+    begin: Floats
+    end: Floats
+
+    def take(self, which: Bools | slice) -> Parts:
+        """Some of them."""
+        return Parts(self.line[which], self.begin[which], self.end[which])
+
+    def middle(self, start_px: Floats, end_px: Floats) -> Floats:
+        """(n, ndim) middle of each part, of lines that run from start to end."""
+        share = ((self.begin + self.end) / 2)[:, None]
+        middle: Floats = start_px[self.line] + share * (end_px - start_px)[self.line]
+        return middle
+
+
+def _cut(parts: Parts, start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> Parts:
+    """Parts cut where they cross the lines of a lattice. A crossing has the same share however the line was cut."""
+    number = np.arange(len(parts.line))
+    owner, at = [number, number], [parts.begin, parts.end]
+    way = (end - start)[parts.line]
+    ends = [start[parts.line] + share[:, None] * way for share in (parts.begin, parts.end)]
     for axis, ticks_of_axis in enumerate(ticks):
-        way = end[:, axis] - start[:, axis]
-        low = np.searchsorted(ticks_of_axis, np.minimum(start[:, axis], end[:, axis]), side="right")
-        high = np.searchsorted(ticks_of_axis, np.maximum(start[:, axis], end[:, axis]), side="left")
-        count = np.where(way == 0, 0, np.maximum(high - low, 0))
-        which = np.repeat(np.arange(number), count)
+        low = np.searchsorted(ticks_of_axis, np.minimum(ends[0][:, axis], ends[1][:, axis])) - 1  # one more at either
+        high = np.searchsorted(ticks_of_axis, np.maximum(ends[0][:, axis], ends[1][:, axis]), side="right") + 1  # end,
+        low, high = np.maximum(low, 0), np.minimum(high, len(ticks_of_axis))  # since the ends are rounded
+        count = np.where(way[:, axis] == 0, 0, np.maximum(high - low, 0))
+        which = np.repeat(number, count)
         crossed = np.repeat(low, count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        line.append(which)
-        at.append((ticks_of_axis[crossed] - start[which, axis]) / way[which])
-    lines, crossings = np.concatenate(line), np.clip(np.concatenate(at), 0, 1)
-    order = np.lexsort((crossings, lines))
-    lines, crossings = lines[order], crossings[order]
-    kept = (lines[1:] == lines[:-1]) & (np.diff(crossings) > 1e-12)
-    of_line = lines[:-1][kept]
-    middle = ((crossings[:-1] + crossings[1:]) / 2)[kept][:, None]
-    middles: Floats = start[of_line] + middle * (end - start)[of_line]
-    return of_line, middles
+        share = (ticks_of_axis[crossed] - start[parts.line[which], axis]) / way[which, axis]
+        inside = (share > parts.begin[which]) & (share < parts.end[which])
+        owner.append(which[inside])
+        at.append(share[inside])
+    owners, shares = np.concatenate(owner), np.concatenate(at)
+    order = np.lexsort((shares, owners))
+    owners, shares = owners[order], shares[order]
+    kept = (owners[1:] == owners[:-1]) & (np.diff(shares) > 1e-12)
+    return Parts(parts.line[owners[:-1][kept]], shares[:-1][kept], shares[1:][kept])
 
 
 def pixels_held(mask: PackedMask, pixel: Ints) -> Bools:
