@@ -39,6 +39,7 @@ class Form:
     radiotherapy: bool | None = None
     boundary: Literal["pixels", "contour"] = "pixels"
     holes: Literal["ignore", "cut"] = "ignore"
+    limits_mm: tuple[float, ...] = (1.0, 5.0)
     case: str = ""
 
 
@@ -47,7 +48,7 @@ class Request:
     """Everything that a measurement needs, frozen.
 
     transform : keywords that place a new layer on the image. matrix, offset : index units of the image to its world.
-    bright : the image is rather white than black, so that what is written on it is black.
+    bright : the image is rather white than black, so that what is written on it is black. source : the image's file.
     """
 
     case: str
@@ -56,11 +57,13 @@ class Request:
     regions: Mapping[str, Region]
     policies: tuple[str, ...] = ()
     radiotherapy: bool | None = None
+    limits_mm: tuple[float, ...] = (1.0, 5.0)
     options: Mapping[str, Any] = field(default_factory=dict)
     transform: Mapping[str, Any] = field(default_factory=dict)
     matrix: Floats = field(default_factory=lambda: np.eye(2))
     offset: Floats = field(default_factory=lambda: np.zeros(2))
     bright: bool = False
+    source: str = ""
 
     def world(self, points_px: Any) -> Floats:
         """(…, ndim) index units of the image -> world, as napari's camera wants them."""
@@ -93,10 +96,11 @@ def _same(one: Region, other: Region) -> bool:
     return np.array_equal(one.data, other.data)  # type: ignore[arg-type]
 
 
-def freeze(form: Form, layers: Any = ()) -> Request:
+def freeze(form: Form, layers: Any = (), known: Request | None = None) -> Request:
     """The request that a form and its layers mean. MarginError where they cannot be measured.
 
-    layers : all of the viewer's; E-GRID-03 where they have different units.
+    layers : all of the viewer's; E-GRID-03 where they have different units. known : a request whose target and specimen
+    are still those of the layers, and need not be copied again.
     """
     for word, layer in (("an image", form.image), (f"a {form.role}", form.target), ("a specimen", form.specimen)):
         if layer is None:
@@ -105,8 +109,11 @@ def freeze(form: Form, layers: Any = ()) -> Request:
     placing.refuse_mixed(layers)
     assert picture.calibration is not None
     where = replace(placing.place(form.image), name=form.image.name)
-    target = taking.region(form.target, where, name=form.role, labels=form.target_labels)
-    specimen = taking.region(form.specimen, where, name="specimen", labels=form.specimen_labels)
+    if known is not None:
+        target, specimen = known.inputs.target, known.inputs.specimen
+    else:
+        target = taking.region(form.target, where, name=form.role, labels=form.target_labels)
+        specimen = taking.region(form.specimen, where, name="specimen", labels=form.specimen_labels)
     spacing_mm = picture.calibration.spacing_mm
     drawn = taking.names(form.names, where) if form.names is not None else {}
     wedges = edges.sectors(form.sectors, specimen, spacing_mm) if form.sectors.strip() else {}
@@ -134,12 +141,27 @@ def freeze(form: Form, layers: Any = ()) -> Request:
         regions=shown,
         policies=form.policies,
         radiotherapy=form.radiotherapy,
+        limits_mm=form.limits_mm,
         options=_options(form),
         transform=placing.transform_of(form.image),
         matrix=matrix,
         offset=offset,
         bright=bright(form.image),
+        source=pictures.path_of(form.image),
     )
+
+
+def redrawn(form: Form, known: Request) -> tuple[Any, Any]:
+    """(edge, names) after shapes of either were moved; what is painted is as it was. MarginError as of ``freeze``."""
+    where = replace(placing.place(form.image), name=form.image.name)
+    edge, names = known.inputs.edge, known.inputs.names
+    if hasattr(form.edge, "shape_type"):
+        edge = taking.edge(form.edge, where)
+    if hasattr(form.names, "shape_type"):
+        kept = edges.directions(form.sectors) if form.sectors.strip() else {}
+        wedges = {name: one for name, one in (names or {}).items() if name in kept}
+        names = edges.with_names(taking.names(form.names, where), wedges)
+    return edge, names
 
 
 def bright(layer: Any) -> bool:
@@ -160,7 +182,8 @@ def _edges(edge: Any) -> dict[str, Region]:
 
 def _options(form: Form) -> dict[str, Any]:
     kept = ("sectors", "boundary", "holes", "radiotherapy", "target_labels", "specimen_labels", "role", "state")
-    return {**{name: getattr(form, name) for name in kept}, "policies": list(form.policies)}
+    lists = {"policies": list(form.policies), "limits_mm": list(form.limits_mm)}
+    return {**{name: getattr(form, name) for name in kept}, **lists}
 
 
 def answer(request: Request) -> Outcome:
@@ -191,6 +214,7 @@ def _measured(request: Request) -> Measured:
         verdicts=tuple(verdicts),
         warnings=tuple(pipeline.sentences(request.picture, request.regions, result)),
         provenance=provenance.record(request.picture, (), request.regions, request.options),
+        limits_mm=request.limits_mm,
         slices=slices,
         plane=plane,
         regions=request.regions,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from marginkit.errors import MeasureError
+from marginkit.live import Along
 from marginkit.records import Failed, Measured
 
 from .asking import Request, answer
@@ -17,13 +18,13 @@ from .drawing import Drawing, draw
 Answer: TypeAlias = tuple[Measured, Drawing] | Failed
 
 
-def work(request: Request) -> Answer:
-    """The outcome of a request with its drawing, or why there is none; never raises."""
+def work(request: Request, along: Along | None = None) -> Answer:
+    """The outcome of a request with its drawing, or why there is none; never raises. along : as of ``draw``."""
     outcome = answer(request)
     if isinstance(outcome, Failed):
         return outcome
     try:
-        return outcome, draw(request, outcome)
+        return outcome, draw(request, outcome, along)
     except Exception as error:  # a number whose edge cannot be drawn is not shown either
         cause = f"{type(error).__name__}: {error}"
         return Failed(request.case, MeasureError("E-MSR-05", "the result cannot be drawn", cause=cause))
@@ -62,13 +63,18 @@ class Runner:
         from napari.qt.threading import create_worker
 
         self._request, self._wanted = request, True
-        worker: Any = create_worker(self._work, request, _start_thread=False)
+        worker: Any = create_worker(self._boxed, request, _start_thread=False)
         worker.returned.connect(self._returned)
         self._running = worker
         self._idle(False)
         worker.start()
 
-    def _returned(self, outcome: Any) -> None:
+    def _boxed(self, request: Any) -> tuple[Any]:
+        """An answer that is an error, in a box: the worker would raise what it returns, and PyQt6 would abort."""
+        return (self._work(request),)
+
+    def _returned(self, boxed: tuple[Any]) -> None:
+        (outcome,) = boxed
         request, wanted = self._request, self._wanted
         self._running = self._request = None
         waiting, self._waiting = self._waiting, None
