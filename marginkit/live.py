@@ -9,17 +9,17 @@ are asked of ``measure`` when the brush rests.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, GridError
 from marginkit.geometry import bits, corners, rim
-from marginkit.geometry.corners import Corners
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_scene import ROUNDING
-from marginkit.geometry.rim import Drawn, Rim
+from marginkit.geometry.rim import Drawn
 from marginkit.geometry.scene import CUT, Bools, Floats, Ints
 from marginkit.records import check_spacing
 
@@ -40,13 +40,15 @@ class Along:
     """The outline as one walks along it, face by face.
 
     ends_px : (n, 2, 2) index units, start and end of each face. distance_mm : (n,) to the tumor, inf where the piece
-    holds none. cut : (n,) cut edge of a piece that holds tumor. ring : (n,) which ring a face is of.
+    holds none. cut : (n,) cut edge of a piece that holds tumor. ring : (n,) which ring a face is of. kind : (n,) index
+    into ``CLASSES``.
     """
 
     ends_px: Floats
     distance_mm: Floats
     cut: Bools
     ring: Ints
+    kind: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
 
 class Live:
@@ -119,7 +121,8 @@ class Live:
         width = self._shape[1] + 1
         ends = np.stack([np.stack(np.divmod(keys, width), axis=1) for keys in (start, end)], axis=1) - 0.5
         distance = self._distance_mm[self._rim.of_face].min(axis=0)[order]
-        return Along(ends, distance, (self._rim.kind[order] == CUT) & np.isfinite(distance), ring)
+        kind = self._rim.kind[order]
+        return Along(ends, distance, (kind == CUT) & np.isfinite(distance), ring, kind)
 
     def _closest(self, faces: Ints, nearer: Ints, distance_mm: Floats) -> Near | None:
         """Of equally near pairs the first edge point, then the first tumor point."""
@@ -130,7 +133,7 @@ class Live:
         tied = faces[away <= least * (1 + ROUNDING)]
         corner = int(self._rim.of_face[nearer[tied], tied].min())
         edge = self._rim.points_px[corner]
-        tumor = self._corners.tied(edge, int(self._rim.piece_of_corner[corner]), least, ROUNDING)[0]
+        tumor = self._corners.tied(edge, int(self._rim.piece_of_corner[corner]), least)[0]
         value = float(self._lattice.distance_mm(edge[None], tumor[None])[0])
         return Near(value, tuple(edge.tolist()), tuple(tumor.tolist()))
 

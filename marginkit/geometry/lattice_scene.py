@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.geometry import barrier, bits, extent, group_distance, inside_path, sight, touched
-from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.drawn import in_region, pixels_in
+from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
 from marginkit.geometry.runs import Components, components, count_upto, runs
