@@ -18,8 +18,8 @@ from marginkit.errors import AxesError, GridError
 from marginkit.geometry import bits, classed
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_scene import ROUNDING, LatticeScene
+from marginkit.geometry.masks import pixels_held
 from marginkit.geometry.scene import CUT, Bools, Floats, Ints
-from marginkit.geometry.sight import pixels_held
 from marginkit.records import check_spacing
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry import bits
+from marginkit.geometry import bits, masks
 from marginkit.geometry.lattice import Lattice
 from marginkit.geometry.runs import Runs, components, gaps
 from marginkit.geometry.scene import CUT, FRAME, HOLE, SECTION, Bools, Floats, Ints
@@ -52,9 +52,9 @@ class Facets:
         return out
 
 
-def facets(mask: bits.PackedMask, found: Runs) -> Facets:
+def facets(mask: masks.Mask, found: Runs) -> Facets:
     """Every face of the mask, given its runs: their ends are the faces across the last axis."""
-    parts = [*(bits.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), _ends(found)]
+    parts = [*(masks.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), _ends(found)]
     return Facets(
         np.concatenate([np.full(len(part.vertex), part.axis, np.uint8) for part in parts]),
         np.concatenate([part.vertex for part in parts]),

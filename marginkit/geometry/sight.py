@@ -12,15 +12,13 @@ from itertools import product
 
 import numpy as np
 
-from marginkit.geometry.bits import PackedMask
+from marginkit.geometry.masks import Mask, pixels_held
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 PARTS_AT_ONCE = 1 << 20
 
 
-def stays_inside(
-    mask: PackedMask, ticks: tuple[Floats, ...], start_px: Sequence[float], end_px: Sequence[float]
-) -> bool:
+def stays_inside(mask: Mask, ticks: tuple[Floats, ...], start_px: Sequence[float], end_px: Sequence[float]) -> bool:
     """Whether the line from start to end (index units) stays in the closed mask, whose lattice lines are ``ticks``."""
     start, end = np.array([start_px], np.float64), np.array([end_px], np.float64)
     _, middle = _parts(start, end, ticks)
@@ -32,7 +30,7 @@ def stays_inside(
     return bool(held.all())
 
 
-def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_px: Floats) -> Bools:
+def crosses(mask: Mask, ticks: tuple[Floats, ...], start_px: Floats, end_px: Floats) -> Bools:
     """(n,) whether each line from start to end, (n, ndim) index units, passes through a pixel of the mask.
 
     A line that only runs along the border of the mask does not.
@@ -48,7 +46,7 @@ def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_p
     return crossing
 
 
-def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
+def _within(mask: Mask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
     """Whether points lie inside the mask: in a pixel of it, or on a border with pixels of it on every side."""
     below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
     on_line = [ticks[a][np.clip(b, 0, len(ticks[a]) - 1)] == middle[:, a] for a, b in enumerate(below)]
@@ -81,13 +79,3 @@ def _parts(start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> tuple[Ints,
     middle = ((crossings[:-1] + crossings[1:]) / 2)[kept][:, None]
     middles: Floats = start[of_line] + middle * (end - start)[of_line]
     return of_line, middles
-
-
-def pixels_held(mask: PackedMask, pixel: Ints) -> Bools:
-    """Whether each pixel of (n, ndim) is in the mask; outside the array it is not."""
-    inside: Bools = np.all((pixel >= 0) & (pixel < np.array(mask.shape)), axis=1)
-    kept = np.where(inside[:, None], pixel, 0)
-    row = np.ravel_multi_index(tuple(kept[:, :-1].T), mask.shape[:-1])
-    word = mask.words[row, kept[:, -1] // 64]
-    held: Bools = inside & ((word >> (kept[:, -1] % 64).astype(np.uint64)) & np.uint64(1)).astype(bool)
-    return held

@@ -10,13 +10,14 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
-from marginkit.geometry.bits import faces, pack
+from marginkit.geometry.masks import faces_across, packed
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 EAST, SOUTH, WEST, NORTH = range(4)  # ways of a side when y points down
 
 
-def mask_polygon(mask: Bools) -> MultiPolygon:
+def mask_polygon(mask: Bools | RunMask) -> MultiPolygon:
     """The union of the closed pixels of a 2-D mask, (x, y) on pixel corners; only true corners are vertices.
 
     >>> mask_polygon(np.array([[True, True], [False, True]])).area
@@ -31,11 +32,12 @@ def mask_polygon(mask: Bools) -> MultiPolygon:
     return assembled([np.stack([ring % width, ring // width], axis=1).astype(np.float64) for ring in rings])
 
 
-def _sides(mask: Bools) -> tuple[Ints, Ints, Ints]:
+def _sides(mask: Bools | RunMask) -> tuple[Ints, Ints, Ints]:
     """Start and end vertex (as flat index) and way of each side of a pixel on the boundary, pixel to the left."""
     width = mask.shape[1] + 1
     starts, ends, ways = [], [], []
-    for face in faces(pack(mask)):
+    held = packed(mask)
+    for face in (faces_across(held, axis) for axis in range(2)):
         step = 1 if face.axis == 0 else width
         first = face.vertex[:, 0] * width + face.vertex[:, 1]
         after = face.inside[:, face.axis] == face.vertex[:, face.axis]
