@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ def pairs(draw: st.DrawFn) -> tuple[Bools, Bools]:
     return a, b
 
 
+@settings(deadline=None, max_examples=60)
 @given(pairs())
 def test_runs_answer_as_bits_do(pair: tuple[Bools, Bools]) -> None:
     a, b = pair
@@ -50,6 +51,7 @@ def test_runs_answer_as_bits_do(pair: tuple[Bools, Bools]) -> None:
     assert mask_polygon(mask).equals_exact(mask_polygon(a), 0)
 
 
+@settings(deadline=None, max_examples=60)
 @given(pairs(), st.data())
 def test_windows(pair: tuple[Bools, Bools], data: st.DataObject) -> None:
     a, _ = pair
@@ -60,6 +62,7 @@ def test_windows(pair: tuple[Bools, Bools], data: st.DataObject) -> None:
     assert np.array_equal(np.asarray(mask.crop(inner)), a[inner])
 
 
+@settings(deadline=None, max_examples=60)
 @given(arrays(np.uint8, SHAPES, elements=st.integers(0, 3)), st.integers(1, 50), st.integers(1, 5))
 def test_labels_put_together_from_tiles(labels: Any, across: int, down: int) -> None:
     height, width = labels.shape

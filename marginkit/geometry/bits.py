@@ -11,22 +11,20 @@ and a mask of shape ``(h, w)`` has ``(h+1, w+1)`` of them.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from marginkit.geometry import compiled
+from marginkit.geometry.sharing import side_by_side
+
 Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 Words: TypeAlias = NDArray[np.uint64]
-Item = TypeVar("Item")
-Answer = TypeVar("Answer")
 
 STRIP_BYTES = 1 << 20  # of mask per strip: its words and temporaries stay in the cache
 _ONE = np.uint64(1)
@@ -80,25 +78,25 @@ def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
         strip = np.asarray(mask[first : first + lines])
         if strip.dtype != np.bool_:
             raise TypeError(f"mask: wanted booleans, got {strip.dtype}")
-        packed = np.packbits(strip.reshape(-1, width), axis=1, bitorder="little")
         at = first * row_size
+        if compiled.kernel() is not None:
+            return compiled.pack(strip.reshape(-1, width), words[at : at + lines * row_size])
+        packed = np.packbits(strip.reshape(-1, width), axis=1, bitorder="little")
         flat[at : at + packed.shape[0], : packed.shape[1]] = packed
+        return None
 
     side_by_side(fill, range(0, mask.shape[0], lines))
-    return PackedMask(words.view("<u8").astype(np.uint64, copy=False), tuple(int(n) for n in mask.shape))
-
-
-def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-    """The function of each item, in their order, on all cores: NumPy lets go of the interpreter while it works."""
-    if len(items) < 2:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(function, items))
+    if compiled.kernel() is None:
+        words = words.view("<u8").astype(np.uint64, copy=False)
+    return PackedMask(words, tuple(int(n) for n in mask.shape))
 
 
 def without(mask: PackedMask, other: PackedMask) -> PackedMask:
     """The pixels of a mask that are not in the other; no memory of its own where there is none."""
-    if not any((mask.words[s] & ~other.words[s]).any() for s in strips(len(mask.words), mask.words.shape[1])):
+    if compiled.kernel() is not None and all(m.words.flags.c_contiguous for m in (mask, other)):
+        if not compiled.count_without(mask.words, other.words):
+            return PackedMask(np.broadcast_to(np.uint64(0), mask.words.shape), mask.shape)
+    elif not any((mask.words[s] & ~other.words[s]).any() for s in strips(len(mask.words), mask.words.shape[1])):
         return PackedMask(np.broadcast_to(np.uint64(0), mask.words.shape), mask.shape)
     return PackedMask(mask.words & ~other.words, mask.shape)
 
@@ -146,6 +144,8 @@ def boundary_vertices(mask: PackedMask) -> Ints:
     >>> boundary_vertices(pack(np.array([[True]]))).tolist()
     [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
+    if compiled.kernel() is not None and mask.words.flags.c_contiguous:
+        return compiled.vertices(mask.words, mask.shape)
     around = _rows_around(mask)
     lattice = tuple(n + 1 for n in mask.shape[:-1])
     filled = np.append(mask.words.any(axis=1), False)  # the last entry answers for row -1
@@ -213,6 +213,11 @@ def _row_pairs(shape: tuple[int, ...], axis: int) -> tuple[Ints, Ints]:
 def faces_across(mask: PackedMask, axis: int) -> Faces:
     """Every face of the mask perpendicular to one axis, in array order."""
     ndim = len(mask.shape)
+    if compiled.kernel() is not None and axis < ndim - 1 and mask.words.flags.c_contiguous:
+        vertex, is_behind = compiled.faces(mask.words, mask.shape, axis)
+        inside = vertex.copy()
+        inside[:, axis] -= 1 - is_behind.astype(np.int64)
+        return Faces(axis, vertex, inside)
     lattice = tuple(n + (i == axis) for i, n in enumerate(mask.shape[:-1]))
     before_rows, behind_rows = _row_pairs(mask.shape, axis)
     filled = np.append(mask.words.any(axis=1), False)

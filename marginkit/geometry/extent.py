@@ -9,7 +9,23 @@ import numpy as np
 from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import cdist
 
-from marginkit.geometry.scene import Floats
+from marginkit.geometry.scene import Floats, Ints
+
+
+def line_ends(vertex: Ints) -> Ints:
+    """Those of (n, ndim) lattice points that are first or last on their lattice line along every axis.
+
+    Only they can be corners of the convex hull.
+
+    >>> line_ends(np.array([[0, 0], [0, 1], [0, 2]])).tolist()
+    [[0, 0], [0, 2]]
+    """
+    for axis in reversed(range(vertex.shape[1])):
+        others = [vertex[:, a] for a in range(vertex.shape[1]) if a != axis]
+        vertex = vertex[np.lexsort([vertex[:, axis], *others])]
+        new = (np.diff(np.delete(vertex, axis, axis=1), axis=0) != 0).any(axis=1)
+        vertex = vertex[np.concatenate([[True], new]) | np.concatenate([new, [True]])]
+    return vertex
 
 
 def diameter_mm(points_mm: Floats) -> float:

@@ -74,6 +74,9 @@ def _ends(found: Runs) -> bits.Faces:
 
 def sizes(faces: Facets, lattice: Lattice) -> Floats:
     """(n,) length of each face in mm, in 3-D its area in mm²."""
+    if lattice.regular:
+        each: Floats = np.array([np.prod(np.delete(lattice.spacing_mm, axis)) for axis in range(lattice.ndim)])
+        return each[faces.axis]
     size: Floats = np.ones(len(faces.axis))
     for axis, widths in enumerate(lattice.widths_mm):
         along = np.flatnonzero(faces.axis != axis)

@@ -13,6 +13,8 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
+from marginkit.geometry import compiled
+from marginkit.geometry.nearest import Points
 from marginkit.geometry.scene import Floats, Ints
 
 
@@ -67,8 +69,16 @@ class Lattice:
 
     def distance_mm(self, a_px: Floats, b_px: Floats) -> Floats:
         """(n,) distances: differences are taken in index units before they become mm, so that none is lost."""
-        distance: Floats = np.sqrt((((a_px - b_px) * self.spacing_mm) ** 2).sum(axis=1))
-        return distance
+        if compiled.kernel() is not None:
+            return compiled.distances_mm(a_px, b_px, self.spacing_mm)
+        total: Floats = np.zeros(max(len(a_px), len(b_px)))
+        for axis, spacing_mm in enumerate(self.spacing_mm):
+            total += ((a_px[:, axis] - b_px[:, axis]) * spacing_mm) ** 2
+        return np.sqrt(total)
+
+    def points(self, points_px: Floats, group: Ints | None = None) -> Points:
+        """Points among which the nearest are looked for; (n, ndim), n > 0."""
+        return Points(points_px, self.spacing_mm / self.spacing_mm.min(), group)
 
     def tree(self, points_px: Floats) -> cKDTree:
         """A k-d tree of points; ask it with ``scaled`` points."""

@@ -2,8 +2,8 @@
 
 Tumor and faces are unions of boxes whose corners lie on one lattice of pixel corners. Along each axis the gap
 between two such boxes is reached at a corner of each, so the least distance between pixels and faces is the least
-distance between *vertices*. Only vertices on the tumor's boundary and on the specimen's faces matter, and a k-d
-tree finds the nearest among them. No distance transform is needed, and none could say 0.
+distance between *vertices*. Only vertices on the tumor's boundary and on the specimen's faces matter, and a tree
+finds the nearest among them. No distance transform is needed, and none could say 0.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
 from marginkit.geometry.run_mask import LARGEST_PIXELS, RunMask, too_large
-from marginkit.geometry.runs import Components, components
+from marginkit.geometry.runs import Components, components, count_upto
 from marginkit.geometry.scene import Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 ROUNDING = 1e-12  # relative: two ways to sum the same squares
-FEW = 500  # faces: so many are asked one by one for what is around them
 
 
 class LatticeScene:
@@ -118,7 +117,9 @@ class LatticeScene:
 
     def tumor_extent_mm(self) -> float:
         """Greatest distance between two points of the tumor."""
-        return extent.diameter_mm(self._tumor.points_px * self._lattice.spacing_mm)
+        return extent.diameter_mm(
+            self._lattice.corner_px(extent.line_ends(self._tumor.vertices)) * self._lattice.spacing_mm
+        )
 
     def nearest(self, selected: Bools) -> Nearest:
         """Nearest tumor for each selected face, from the corners of the face."""
@@ -126,7 +127,7 @@ class LatticeScene:
         shape = (len(which), self.ndim)
         out = Nearest(np.full(len(which), np.inf), np.zeros(shape), np.zeros(shape), np.full(len(which), -1, np.int64))
         piece = self.outline.piece[which]
-        for one in self._tumor.trees:
+        for one in self._tumor.by_piece:
             here = np.flatnonzero(piece == one)
             if len(here):
                 self._fill(out, here, which[here], one)
@@ -135,9 +136,8 @@ class LatticeScene:
     def _fill(self, out: Nearest, at: Ints, faces: Ints, piece: int) -> None:
         """Nearest tumor vertex of one piece for some of its faces, written to rows ``at`` of ``out``."""
         edge, of_corner = self._edge_points(faces)
-        tree, members = self._tumor.trees[piece]
-        _, found = tree.query(self._lattice.scaled(edge), workers=2)
-        owner = members[found]
+        points, members = self._tumor.by_piece[piece]
+        owner = members[points.nearest(self._lattice.points(edge))]
         distance = self._lattice.distance_mm(edge, self._tumor.points_px[owner])
         best = np.argmin(distance[of_corner], axis=0)
         point = of_corner[best, np.arange(len(faces))]
@@ -164,11 +164,28 @@ class LatticeScene:
         return answer
 
     def _find_edge_points(self, faces: Ints) -> tuple[Floats, Ints]:
-        lattice = tuple(n + 1 for n in self._lattice.shape)
-        keys = np.ravel_multi_index(tuple(np.moveaxis(self._faces.corners(faces), -1, 0)), lattice)
-        unique, back = np.unique(keys, return_inverse=True)
-        vertex = np.stack(np.unravel_index(unique, lattice), axis=1)
-        return self._lattice.corner_px(vertex), back.reshape(keys.shape)
+        corners = count_upto(self._edge_keys, self._keys(self._faces.corners(faces))) - 1
+        used = np.zeros(len(self._edge_keys), np.bool_)
+        used[corners] = True
+        if used.all():
+            return self._lattice.corner_px(self._edge_vertices), corners
+        return self._lattice.corner_px(self._edge_vertices[used]), (np.cumsum(used) - 1)[corners]
+
+    @cached_property
+    def _edge_vertices(self) -> Ints:
+        """(m, ndim) corners of all faces, in array order: the boundary vertices of the specimen."""
+        return masks.vertices(self._specimen)
+
+    @cached_property
+    def _edge_keys(self) -> Ints:
+        return self._keys(self._edge_vertices)
+
+    def _keys(self, vertex: Ints) -> Ints:
+        """Place of each vertex in the whole lattice."""
+        keys = vertex[..., 0].copy()
+        for axis, pixels in enumerate(self._lattice.shape[1:], start=1):
+            keys = keys * (pixels + 1) + vertex[..., axis]
+        return keys
 
     def closest(self, selected: Bools, nearest: Nearest) -> Closest | None:
         """The closest pair of a selection; ties go to the first edge point, then to the first tumor point."""
@@ -192,11 +209,13 @@ class LatticeScene:
 
     def _tied_tumor(self, edge: Floats, least_mm: float, piece: int) -> Ints:
         """Tumor vertices at the least distance from one edge point, in array order."""
-        tree, members = self._tumor.trees[piece]
-        reach = least_mm / float(self._lattice.spacing_mm.min()) * (1 + 1e-9) + 1e-9
-        ball = np.sort(members[np.array(tree.query_ball_point(self._lattice.scaled(edge)[0], reach), np.int64)])
-        distance = self._lattice.distance_mm(edge, self._tumor.points_px[ball])
-        tied: Ints = ball[distance <= distance.min() * (1 + ROUNDING)]
+        _, members = self._tumor.by_piece[piece]
+        points = self._tumor.points_px[members]
+        ball = np.flatnonzero(
+            np.abs((points[:, 0] - edge[0, 0]) * self._lattice.spacing_mm[0]) <= least_mm * (1 + 1e-9)
+        )
+        distance = self._lattice.distance_mm(edge, points[ball])
+        tied: Ints = members[ball[distance <= distance.min() * (1 + ROUNDING)]]
         return tied
 
     def focus_margins_mm(self, selected: Bools, nearest: Nearest) -> Floats:
@@ -207,7 +226,7 @@ class LatticeScene:
             out[0] = nearest.distance_mm.min(initial=np.inf)
             return out
         which = np.flatnonzero(selected)
-        for piece, (_, members) in self._tumor.trees.items():
+        for piece, (_, members) in self._tumor.by_piece.items():
             faces = which[self.outline.piece[which] == piece]
             if len(faces):
                 edge, _ = self._edge_points(faces)
@@ -238,8 +257,8 @@ class LatticeScene:
 
     def _centre_distance(self, faces: Ints, piece: int, reach: float) -> float:
         outside = self._lattice.centre_px(self._faces.outside[faces])
-        inside = self._tumor.centres_px(piece, outside if len(outside) <= FEW else None, reach)
-        _, found = self._lattice.tree(inside).query(self._lattice.scaled(outside), workers=2)
+        inside = self._tumor.centres_px(piece, outside, reach)
+        found = self._lattice.points(inside).nearest(self._lattice.points(outside))
         return float(self._lattice.distance_mm(outside, inside[found]).min())
 
     @property

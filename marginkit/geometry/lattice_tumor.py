@@ -7,10 +7,10 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from marginkit.geometry import linked, masks
 from marginkit.geometry.lattice import Lattice
+from marginkit.geometry.nearest import Points
 from marginkit.geometry.runs import Components, Runs, components
 from marginkit.geometry.scene import Floats, FociTable, Ints
 
@@ -103,25 +103,19 @@ class LatticeTumor:
         return FociTable(size, pixels.astype(np.int64), piece)
 
     @cached_property
-    def trees(self) -> dict[int, tuple[cKDTree, Ints]]:
-        """By piece that holds tumor: a tree of its tumor vertices, and which of them they are."""
+    def by_piece(self) -> dict[int, tuple[Points, Ints]]:
+        """By piece that holds tumor: its tumor vertices, and which of them they are."""
         if not len(self.vertices):
             return {}
         piece = self.foci.piece[self.focus]
         members = {int(one): np.flatnonzero(piece == one) for one in np.unique(piece)}
-        return {one: (self.lattice.tree(self.points_px[which]), which) for one, which in members.items()}
+        return {one: (self.lattice.points(self.points_px[which]), which) for one, which in members.items()}
 
-    def centres_px(self, piece: int, around_px: Floats | None, reach_mm: float) -> Floats:
-        """Centres of the boundary pixels of one piece: those around its vertices.
-
-        around_px : only those with a vertex within ``reach_mm`` of one of these points; None for all.
-        """
-        tree, members = self.trees[piece]
-        if around_px is not None:
-            reach = reach_mm / float(self.lattice.spacing_mm.min()) * (1 + 1e-9) + 1e-9
-            balls = tree.query_ball_point(self.lattice.scaled(around_px), reach)
-            members = members[np.unique(np.concatenate(balls).astype(np.int64))]
-        vertices = self.vertices[members]
+    def centres_px(self, piece: int, around_px: Floats, reach_mm: float) -> Floats:
+        """Centres of the boundary pixels of one piece that have a vertex within ``reach_mm`` of one of some points."""
+        points, members = self.by_piece[piece]
+        reach = reach_mm / float(self.lattice.spacing_mm.min())
+        vertices = self.vertices[members[self.lattice.points(around_px).within(points, reach)]]
         pixels = [vertices - np.array(step) for step in product((1, 0), repeat=self.lattice.ndim)]
         return self.lattice.centre_px(np.concatenate([p[masks.pixels_held(self.mask, p)] for p in pixels]))
 

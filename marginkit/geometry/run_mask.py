@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from marginkit.errors import SizeError
 from marginkit.geometry.bits import Bools, Faces, Ints
-from marginkit.geometry.runs import Runs
+from marginkit.geometry.runs import Runs, count_upto
 
 LARGEST_PIXELS = 1 << 31  # of a window that is asked for as an array
 
@@ -119,7 +119,7 @@ class RunMask:
         """(n,) whether each pixel of (n, 2) is in the mask; outside the array it is not."""
         within: Bools = np.all((pixel >= 0) & (pixel < np.array(self.shape)), axis=1)
         keys = pixel[:, 0] * (self.shape[-1] + 2) + pixel[:, 1]
-        inside: Bools = within & (np.searchsorted(self.ends, keys, side="right") % 2 == 1)
+        inside: Bools = within & (count_upto(self.ends, keys) % 2 == 1)
         return inside
 
     def vertices(self) -> Ints:
@@ -145,7 +145,7 @@ class RunMask:
         keys = _spread(differ[::2], differ[1::2])
         vertex = np.stack(np.divmod(keys, step), axis=1)
         inside = vertex.copy()
-        inside[:, 0] -= np.searchsorted(self.ends, keys, side="right") % 2 == 0
+        inside[:, 0] -= count_upto(self.ends, keys) % 2 == 0
         return Faces(0, vertex, inside)
 
     def window(self, window: tuple[slice, ...]) -> Bools:

@@ -17,7 +17,9 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from marginkit.geometry.bits import Bools, Ints, PackedMask, shifted, side_by_side, strips, unpacked_positions
+from marginkit.geometry import compiled
+from marginkit.geometry.bits import Bools, Ints, PackedMask, shifted, strips, unpacked_positions
+from marginkit.geometry.sharing import side_by_side
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,18 @@ class Runs:
         """(m,) which run holds each pixel of (m, ndim); every pixel must be in the mask."""
         row = np.ravel_multi_index(tuple(pixel[:, :-1].T), self.shape[:-1])
         keys = row.astype(np.int64) * (self.shape[-1] + 2) + pixel[:, -1]
-        which: Ints = np.searchsorted(self.start_keys, keys, side="right").astype(np.int64) - 1
-        return which
+        return count_upto(self.start_keys, keys) - 1
+
+
+def count_upto(keys: Ints, query: Ints) -> Ints:
+    """For each query how many of the sorted keys are at most as large.
+
+    >>> count_upto(np.array([0, 2, 4]), np.array([2, 3, -1])).tolist()
+    [2, 2, 0]
+    """
+    if compiled.kernel() is not None:
+        return compiled.count_upto(keys, query)
+    return np.searchsorted(keys, query, side="right").astype(np.int64)
 
 
 def runs(mask: PackedMask) -> Runs:
@@ -63,6 +75,8 @@ def runs(mask: PackedMask) -> Runs:
     >>> found.start.tolist(), found.stop.tolist()
     ([0, 3], [2, 4])
     """
+    if compiled.kernel() is not None and mask.words.flags.c_contiguous:
+        return Runs(*compiled.runs(mask.words, mask.shape), mask.shape)
 
     def find(part: slice) -> tuple[Ints, Ints, Ints]:
         strip = mask.words[part]
@@ -128,6 +142,8 @@ def components(found: Runs, *, corners: bool) -> Components:
     number = len(found.row)
     if number == 0:
         return Components(found, np.zeros(0, np.int64), 0)
+    if compiled.kernel() is not None:
+        return Components(found, *compiled.components(found.row, found.start, found.stop, found.shape, corners)[::-1])
     first, second = _joined(found, corners)
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(number, number))
     count, label = connected_components(graph, directed=False)

@@ -1,0 +1,46 @@
+/* marginkit's compiled kernel: plain C99, no Python. Called through ctypes, which lets go of the interpreter.
+
+   Every function answers exactly what the NumPy route beside its caller answers, bit by bit. Nothing here allocates
+   but trees and searches, nothing keeps state between calls, and all arrays are contiguous and checked by the caller.
+
+   A mask is a table of rows, 64 pixels to a word: bit k of word j is pixel 64 * j + k, and at least one zero bit
+   closes each row. Functions over rows take a range of them, so that the caller can share them out among threads. */
+#ifndef MARGINKIT_KERNEL_H
+#define MARGINKIT_KERNEL_H
+
+#include <stdint.h>
+
+#ifdef _WIN32
+#define API __declspec(dllexport)
+#else
+#define API __attribute__((visibility("default")))
+#endif
+
+/* A mask as words. shape: of the mask in pixels, ndim of them; rows: product of all but the last. */
+typedef struct {
+    const uint64_t *words;
+    int64_t words_a_row;
+    int64_t rows;
+    int64_t shape[3];
+    int64_t ndim;
+} Mask;
+
+/* Number of zero bits below the lowest set bit; word is not 0. */
+static inline int lowest_bit(uint64_t word) {
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_ctzll(word);
+#else
+    int n = 0;
+    while (!(word & 1)) { word >>= 1; n++; }
+    return n;
+#endif
+}
+
+static inline int bits_set(uint64_t word) {
+    word -= (word >> 1) & 0x5555555555555555u;
+    word = (word & 0x3333333333333333u) + ((word >> 2) & 0x3333333333333333u);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (int)((word * 0x0101010101010101u) >> 56);
+}
+
+#endif

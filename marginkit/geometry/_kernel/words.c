@@ -1,0 +1,178 @@
+/* Masks as bits: packing, boundary vertices, faces and runs.
+
+   What is found is counted first and written then, so that the caller allocates once and threads write side by side. */
+#include "kernel.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+/* 64 bytes of 0 or 1 to a word. SSE2 is part of every x86-64; it is twice as fast as the multiplication below. */
+static uint64_t packed(const uint8_t *bytes) {
+    uint64_t word = 0;
+    for (int k = 0; k < 4; k++) {
+        __m128i some = _mm_slli_epi16(_mm_loadu_si128((const __m128i *)(bytes + 16 * k)), 7);
+        word |= (uint64_t)(uint32_t)_mm_movemask_epi8(some) << (16 * k);
+    }
+    return word;
+}
+#else
+/* The multiplication brings the lowest bits of eight bytes, lowest byte first, into the top byte. */
+static uint64_t packed(const uint8_t *bytes) {
+    uint64_t word = 0;
+    for (int k = 0; k < 8; k++) {
+        uint64_t eight = 0;
+        for (int i = 0; i < 8; i++) eight |= (uint64_t)bytes[8 * k + i] << (8 * i);
+        word |= ((eight * 0x0102040810204080u) >> 56) << (8 * k);
+    }
+    return word;
+}
+#endif
+
+/* Pack rows first to last - 1 of bytes that are 0 or 1. Words that stay zero are not written: the caller's are zero,
+   and memory that was never written costs nothing. */
+API void mk_pack(const uint8_t *bytes, int64_t width, int64_t words_a_row, uint64_t *words, int64_t first, int64_t last) {
+    uint8_t rest[64];
+    int64_t whole = width / 64, left = width % 64;
+    for (int64_t r = first; r < last; r++) {
+        const uint8_t *row = bytes + r * width;
+        uint64_t *out = words + r * words_a_row;
+        for (int64_t j = 0; j < whole; j++) {
+            uint64_t word = packed(row + 64 * j);
+            if (word) out[j] = word;
+        }
+        if (left) {
+            memset(rest, 0, sizeof rest);
+            memcpy(rest, row + 64 * whole, (size_t)left);
+            uint64_t word = packed(rest);
+            if (word) out[whole] = word;
+        }
+    }
+}
+
+/* Number of pixels of a mask in words first to last - 1 that another lacks. */
+API int64_t mk_count_without(const uint64_t *mask, const uint64_t *other, int64_t first, int64_t last) {
+    int64_t found = 0;
+    for (int64_t j = first; j < last; j++) {
+        uint64_t word = mask[j] & ~other[j];
+        if (word) found += bits_set(word);
+    }
+    return found;
+}
+
+/* Row number r of a table whose axes have n entries each, as an index an axis; in 2-D and 3-D. */
+static void unravel(int64_t r, const int64_t *n, int64_t axes, int64_t *index) {
+    for (int64_t a = axes - 1; a > 0; a--) {
+        index[a] = r % n[a];
+        r /= n[a];
+    }
+    index[0] = r;
+}
+
+static const uint64_t *row_or_null(const Mask *mask, int64_t z, int64_t y) {
+    int64_t rows = mask->shape[mask->ndim - 2], slices = mask->ndim == 3 ? mask->shape[0] : 1;
+    if (y < 0 || y >= rows || z < 0 || z >= slices) return NULL;
+    return mask->words + (z * rows + y) * mask->words_a_row;
+}
+
+/* The rows of pixels that touch row `row` of vertices, those outside the mask left out. */
+static int rows_around(const Mask *mask, int64_t row, const uint64_t *around[4], int *all) {
+    int64_t lattice = mask->shape[mask->ndim - 2] + 1;
+    int64_t z = mask->ndim == 3 ? row / lattice : 0, y = mask->ndim == 3 ? row % lattice : row;
+    int found = 0;
+    *all = mask->ndim == 3 ? 4 : 2;
+    for (int64_t dz = mask->ndim == 3 ? -1 : 0; dz <= 0; dz++)
+        for (int64_t dy = -1; dy <= 0; dy++) {
+            const uint64_t *one = row_or_null(mask, z + dz, y + dy);
+            if (one) around[found++] = one;
+        }
+    return found;
+}
+
+/* Boundary vertices in rows first to last - 1 of the lattice, row-major: those whose pixels are not all alike.
+   Counts them; writes their coordinates too where out is not NULL. */
+API int64_t mk_vertices(const Mask *mask, int64_t first, int64_t last, int64_t *out) {
+    const uint64_t *around[4] = {NULL, NULL, NULL, NULL};
+    int64_t found = 0, ndim = mask->ndim, lattice = mask->shape[ndim - 2] + 1;
+    for (int64_t r = first; r < last; r++) {
+        int all, number = rows_around(mask, r, around, &all);
+        uint64_t some_before = 0, every_before = 0; /* the last pixel of the word before */
+        for (int64_t j = 0; j < mask->words_a_row; j++) {
+            uint64_t some = 0, every = number == all ? ~(uint64_t)0 : 0;
+            for (int k = 0; k < number; k++) {
+                some |= around[k][j];
+                every &= around[k][j];
+            }
+            uint64_t edge = (some | some << 1 | some_before) & ~(every & (every << 1 | every_before));
+            some_before = some >> 63;
+            every_before = every >> 63;
+            if (!edge) continue;
+            if (!out) {
+                found += bits_set(edge);
+                continue;
+            }
+            for (; edge; edge &= edge - 1) {
+                int64_t *vertex = out + ndim * found++;
+                if (ndim == 3) vertex[0] = r / lattice;
+                vertex[ndim - 2] = ndim == 3 ? r % lattice : r;
+                vertex[ndim - 1] = 64 * j + lowest_bit(edge);
+            }
+        }
+    }
+    return found;
+}
+
+/* Faces across an axis that is not the last, in rows first to last - 1 of those faces, row-major.
+   vertex: their corners of smallest indices; behind: whether the mask's pixel is the one behind the face. */
+API int64_t mk_faces(
+    const Mask *mask, int64_t axis, int64_t first, int64_t last, int64_t *vertex, uint8_t *behind
+) {
+    int64_t found = 0, ndim = mask->ndim, table[2] = {mask->shape[0], ndim == 3 ? mask->shape[1] : 1};
+    table[axis] += 1;
+    for (int64_t r = first; r < last; r++) {
+        int64_t index[2] = {0, 0};
+        unravel(r, table, ndim - 1, index);
+        int64_t y = ndim == 3 ? index[1] : index[0], z = ndim == 3 ? index[0] : 0;
+        const uint64_t *after = row_or_null(mask, z, y);
+        const uint64_t *before = ndim == 3 && axis == 0 ? row_or_null(mask, z - 1, y) : row_or_null(mask, z, y - 1);
+        for (int64_t j = 0; j < mask->words_a_row; j++) {
+            uint64_t here = after ? after[j] : 0, edge = here ^ (before ? before[j] : 0);
+            if (!edge) continue;
+            if (!vertex) {
+                found += bits_set(edge);
+                continue;
+            }
+            for (; edge; edge &= edge - 1) {
+                int bit = lowest_bit(edge);
+                for (int64_t a = 0; a < ndim - 1; a++) vertex[ndim * found + a] = index[a];
+                vertex[ndim * found + ndim - 1] = 64 * j + bit;
+                behind[found++] = (uint8_t)(here >> bit & 1);
+            }
+        }
+    }
+    return found;
+}
+
+/* Runs of rows first to last - 1: unbroken rows of pixels from start to stop - 1. */
+API int64_t mk_runs(const Mask *mask, int64_t first, int64_t last, int64_t *row, int64_t *start, int64_t *stop) {
+    int64_t ends = 0;
+    for (int64_t r = first; r < last; r++) {
+        const uint64_t *words = mask->words + r * mask->words_a_row;
+        uint64_t before = 0;
+        for (int64_t j = 0; j < mask->words_a_row; j++) {
+            uint64_t change = words[j] ^ (words[j] << 1 | before);
+            before = words[j] >> 63;
+            if (!row) {
+                if (change) ends += bits_set(change);
+                continue;
+            }
+            for (; change; change &= change - 1, ends++) { /* starts and stops take turns */
+                int64_t at = 64 * j + lowest_bit(change);
+                if (ends & 1) stop[ends / 2] = at;
+                else row[ends / 2] = r, start[ends / 2] = at;
+            }
+        }
+    }
+    return ends / 2;
+}

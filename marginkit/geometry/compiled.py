@@ -1,0 +1,285 @@
+"""The compiled kernel, where it was built: the dear loops of exact distances in C, called through ctypes.
+
+The surprising thing: nothing depends on it. Each function here stands beside one of NumPy and SciPy that gives the same
+answer bit by bit; without a compiler at install time, or with ``MARGINKIT_KERNEL=off``, that one is used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marginkit.geometry.scene import Floats, Ints
+from marginkit.geometry.sharing import shares, side_by_side
+
+Words = NDArray[np.uint64]
+FOLDER = Path(__file__).parent / "_kernel"
+NAME = "kernel.dll" if os.name == "nt" else "kernel.so"
+WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
+POINTS_A_SHARE = 1 << 12
+
+_off = False
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """The library, or why there is none."""
+
+    library: Any
+    why: str
+
+
+@lru_cache(maxsize=1)
+def _load() -> _Loaded:
+    if os.environ.get("MARGINKIT_KERNEL", "").lower() in ("off", "0", "no"):
+        return _Loaded(None, "MARGINKIT_KERNEL=off")
+    if not (FOLDER / NAME).is_file():
+        return _Loaded(None, "not built: no C compiler was found at install time")
+    try:
+        library = ctypes.CDLL(str(FOLDER / NAME))
+        library.mk_sources.restype = ctypes.c_char_p
+        built_from = library.mk_sources().decode()
+    except (OSError, AttributeError) as error:
+        return _Loaded(None, f"cannot be loaded: {error}")
+    if built_from != digest():
+        return _Loaded(None, "built from other sources; install again")
+    for name in ("mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts"):
+        getattr(library, name).restype = ctypes.c_int64
+    for name in ("mk_nearest", "mk_least"):
+        getattr(library, name).restype = ctypes.c_int64
+    library.mk_tree.restype = ctypes.c_void_p
+    return _Loaded(library, "")
+
+
+def digest() -> str:
+    """What the C sources are, as the build wrote it into the library."""
+    found = hashlib.sha256()
+    for file in sorted(FOLDER.glob("*.[ch]")):
+        found.update(file.read_bytes().replace(b"\r\n", b"\n"))
+    return found.hexdigest()[:16]
+
+
+def kernel() -> Any:
+    """The library, or None: the one place that decides which route is taken."""
+    return None if _off else _load().library
+
+
+def route() -> str:
+    """Which route measures, in words.
+
+    >>> route().split()[0] in ("compiled", "NumPy")
+    True
+    """
+    if _off:
+        return "NumPy and SciPy (kernel switched off)"
+    why = _load().why
+    return f"NumPy and SciPy (kernel {why})" if why else "compiled kernel"
+
+
+@contextmanager
+def switched_off() -> Iterator[None]:
+    """Measure without the kernel meanwhile, in all threads: for tests and benchmarks that compare the two."""
+    global _off
+    before, _off = _off, True
+    try:
+        yield
+    finally:
+        _off = before
+
+
+class _Mask(ctypes.Structure):
+    """Mask of kernel.h."""
+
+    _fields_ = (
+        ("words", ctypes.c_void_p),
+        ("words_a_row", ctypes.c_int64),
+        ("rows", ctypes.c_int64),
+        ("shape", ctypes.c_int64 * 3),
+        ("ndim", ctypes.c_int64),
+    )
+
+
+def int64(number: int) -> ctypes.c_int64:
+    """A whole number as the kernel takes it."""
+    return ctypes.c_int64(number)
+
+
+def pointer(array: NDArray[Any] | None, dtype: Any = None) -> ctypes.c_void_p:
+    """Where the numbers of an array lie; it must be contiguous, of that type, and outlive the call."""
+    if array is None:
+        return ctypes.c_void_p(None)
+    if not array.flags.c_contiguous or (dtype is not None and array.dtype != dtype):
+        raise TypeError(f"the kernel wants contiguous {np.dtype(dtype)}, got {array.dtype}")
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def pack(strip: NDArray[np.bool_], words: Words) -> None:
+    """Pack (rows, width) booleans into zeroed (rows, words a row)."""
+    bytes_ = np.ascontiguousarray(strip)
+    rows, width = bytes_.shape
+    where, what = pointer(bytes_, np.bool_), pointer(words, np.uint64)
+    kernel().mk_pack(where, int64(width), int64(words.shape[1]), what, int64(0), int64(rows))
+
+
+def count_without(words: Words, other: Words) -> int:
+    """Number of bits of words that are not in the other."""
+    a, b = pointer(words, np.uint64), pointer(other, np.uint64)
+    library = kernel()
+
+    def count(part: slice) -> int:
+        return int(library.mk_count_without(a, b, int64(part.start), int64(part.stop)))
+
+    return sum(side_by_side(count, shares(words.size, 8 * WORDS_A_SHARE)))
+
+
+def _mask(words: Words, shape: tuple[int, ...]) -> _Mask:
+    if len(shape) not in (2, 3) or words.shape[0] != int(np.prod(shape[:-1])) or words.shape[1] * 64 <= shape[-1]:
+        raise TypeError(f"words {words.shape} are not those of a mask {shape}")
+    sides = (ctypes.c_int64 * 3)(*shape)
+    return _Mask(pointer(words, np.uint64).value, words.shape[1], words.shape[0], sides, len(shape))
+
+
+def _offsets(found: list[int]) -> list[int]:
+    return [0, *np.cumsum(found).tolist()]
+
+
+def vertices(words: Words, shape: tuple[int, ...]) -> Ints:
+    """Boundary vertices, (n, ndim), in row-major order."""
+    library, mask, ndim = kernel(), _mask(words, shape), len(shape)
+    rows = int(np.prod([n + 1 for n in shape[:-1]]))
+    parts = shares(rows, max(1, WORDS_A_SHARE // words.shape[1]))
+
+    def call(part: slice, out: Ints | None) -> int:
+        where = pointer(out, np.int64)
+        return int(library.mk_vertices(ctypes.byref(mask), int64(part.start), int64(part.stop), where))
+
+    offset = _offsets(side_by_side(lambda part: call(part, None), parts))
+    out = np.empty((offset[-1], ndim), np.int64)
+    side_by_side(lambda k: call(parts[k], out[offset[k] : offset[k + 1]]), range(len(parts)))
+    return out
+
+
+def faces(words: Words, shape: tuple[int, ...], axis: int) -> tuple[Ints, NDArray[np.uint8]]:
+    """Faces across an axis that is not the last: (n, ndim) vertex, and (n,) whether the mask is behind the face."""
+    library, mask, ndim = kernel(), _mask(words, shape), len(shape)
+    rows = int(np.prod([n + (a == axis) for a, n in enumerate(shape[:-1])]))
+    parts = shares(rows, max(1, WORDS_A_SHARE // words.shape[1]))
+
+    def call(part: slice, vertex: Ints | None, behind: NDArray[np.uint8] | None) -> int:
+        where = pointer(vertex, np.int64), pointer(behind, np.uint8)
+        ends = int64(part.start), int64(part.stop)
+        return int(library.mk_faces(ctypes.byref(mask), int64(axis), *ends, *where))
+
+    offset = _offsets(side_by_side(lambda part: call(part, None, None), parts))
+    vertex, behind = np.empty((offset[-1], ndim), np.int64), np.empty(offset[-1], np.uint8)
+    own = [slice(a, b) for a, b in pairwise(offset)]
+    side_by_side(lambda k: call(parts[k], vertex[own[k]], behind[own[k]]), range(len(parts)))
+    return vertex, behind
+
+
+def runs(words: Words, shape: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
+    """Row, start and stop of every run."""
+    library, mask = kernel(), _mask(words, shape)
+    parts = shares(words.shape[0], max(1, WORDS_A_SHARE // words.shape[1]))
+
+    def call(part: slice, *columns: Ints | None) -> int:
+        where = [pointer(column, np.int64) for column in columns]
+        return int(library.mk_runs(ctypes.byref(mask), int64(part.start), int64(part.stop), *where))
+
+    offset = _offsets(side_by_side(lambda part: call(part, None, None, None), parts))
+    row, start, stop = (np.empty(offset[-1], np.int64) for _ in range(3))
+    own = [slice(a, b) for a, b in pairwise(offset)]
+    side_by_side(lambda k: call(parts[k], row[own[k]], start[own[k]], stop[own[k]]), range(len(parts)))
+    return row, start, stop
+
+
+def components(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corners: bool) -> tuple[int, Ints]:
+    """Number of components of runs, and (n,) label of each run by first appearance."""
+    rows = int(np.prod(shape[:-1], dtype=np.int64))
+    first = np.zeros(rows + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=rows), out=first[1:])
+    label = np.empty(len(row), np.int64)
+    sides = np.array(shape, np.int64)
+    ends = pointer(np.ascontiguousarray(start), np.int64), pointer(np.ascontiguousarray(stop), np.int64)
+    count = kernel().mk_components(
+        *ends, int64(len(row)), pointer(first), pointer(sides), int64(len(shape)), int64(corners), pointer(label)
+    )
+    return int(count), label
+
+
+def count_upto(keys: Ints, query: Ints) -> Ints:
+    """(m,) for each query how many of the sorted keys are at most as large."""
+    keys, query = np.ascontiguousarray(keys), np.ascontiguousarray(query)
+    out = np.empty(query.shape, np.int64)
+    where = pointer(keys, np.int64), pointer(query, np.int64)
+    kernel().mk_count_upto(where[0], int64(keys.size), where[1], int64(query.size), pointer(out))
+    return out
+
+
+def distances_mm(a_px: Floats, b_px: Floats, spacing_mm: Floats) -> Floats:
+    """(n,) distances of rows of two (n, ndim) tables."""
+    a, b = (np.ascontiguousarray(side, np.float64) for side in np.broadcast_arrays(a_px, b_px))
+    if a.ndim != 2 or a.shape[1] != len(spacing_mm):
+        raise TypeError(f"tables of {a.shape} and {b.shape}")
+    out = np.empty(len(a))
+    numbers, spacing = (pointer(a, np.float64), pointer(b, np.float64)), pointer(spacing_mm, np.float64)
+    kernel().mk_distances(*numbers, int64(len(a)), int64(a.shape[1]), spacing, pointer(out))
+    return out
+
+
+class Tree:
+    """Points sorted so that the nearest are found; (n, ndim) float64, n > 0, each times ``scale``."""
+
+    def __init__(self, points: Floats, scale: Floats, group: NDArray[np.int32] | None = None) -> None:
+        points = np.ascontiguousarray(points)
+        if points.ndim != 2 or not len(points) or points.shape[1] not in (2, 3) or len(points) >= 1 << 31:
+            raise TypeError(f"a tree of points {points.shape}")
+        if scale.shape != (points.shape[1],) or (group is not None and len(group) != len(points)):
+            raise TypeError("a scale an axis, and a group a point")
+        self.number, self._library, self._group = len(points), kernel(), group
+        place, size = pointer(points, np.float64), (int64(len(points)), int64(points.shape[1]))
+        found = self._library.mk_tree(place, *size, pointer(scale, np.float64), pointer(group, np.int32))
+        if not found:
+            raise MemoryError(f"{len(points)} points")
+        self._tree = ctypes.c_void_p(found)
+
+    def __del__(self) -> None:
+        if hasattr(self, "_tree"):
+            self._library.mk_tree_free(self._tree)
+
+    def nearest(self, ask: Tree, limit_px2: float = np.inf) -> Ints:
+        """(m,) which point is nearest to each of another tree; -1 where none is within the square root of the limit."""
+        library = self._library
+        out = np.empty(ask.number, np.int64)
+
+        def call(part: slice) -> int:
+            ends = int64(part.start), int64(part.stop)
+            return int(library.mk_nearest(ask._tree, self._tree, ctypes.c_double(limit_px2), *ends, pointer(out)))
+
+        parts = int(library.mk_parts(ask._tree))
+        if not all(side_by_side(call, shares(parts))):
+            raise MemoryError(f"{ask.number} points")
+        return out
+
+    def least(self, ask: Tree, groups: int) -> tuple[Ints, Ints]:
+        """(groups,) which asker of each group is nearest, and to which point; -1 where a group has none."""
+        if ask._group is None or ask._group.min() < 0 or ask._group.max() >= groups:
+            raise TypeError("askers without groups")
+        answer, q = np.empty(ask.number, np.int64), np.empty(ask.number)
+        who, what = np.empty(groups, np.int64), np.empty(groups, np.int64)
+        room = pointer(answer), pointer(q), pointer(who), pointer(what)
+        group = pointer(ask._group, np.int32)
+        if not self._library.mk_least(ask._tree, self._tree, group, int64(groups), *room):
+            raise MemoryError(f"{ask.number} points")
+        return who, what
