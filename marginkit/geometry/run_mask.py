@@ -101,7 +101,7 @@ class RunMask:
         return self ^ (self & other)
 
     def __xor__(self, other: RunMask) -> RunMask:
-        return RunMask.from_ends(unpaired(np.sort(np.concatenate([self.ends, other.ends]))), self.shape)
+        return RunMask.from_ends(unpaired(merged(self.ends, other.ends)), self.shape)
 
     def _combined(self, other: RunMask, least: int) -> RunMask:
         """The pixels that are in at least so many of the two masks."""
@@ -126,11 +126,11 @@ class RunMask:
         """(n, 2) corners on the boundary, in array order: see ``bits.boundary_vertices``."""
         step = self.shape[-1] + 2
         above, below = self.ends + step, self.ends
-        both = np.sort(np.concatenate([above, below]))
+        both = merged(above, below)
         differ = unpaired(both)
         keys = _spread(differ[::2], differ[1::2] + 1)
         turns = both[1:][both[1:] == both[:-1]]  # where both rows change alike there is a corner too
-        keys = np.union1d(keys, turns) if len(turns) else keys
+        keys = once(merged(keys, turns))
         return np.stack(np.divmod(keys, step), axis=1)
 
     def faces(self, axis: int) -> Faces:
@@ -141,7 +141,7 @@ class RunMask:
             inside = vertex.copy()
             inside[1::2, 1] -= 1
             return Faces(1, vertex, inside)
-        differ = unpaired(np.sort(np.concatenate([self.ends + step, self.ends])))
+        differ = unpaired(merged(self.ends, self.ends + step))
         keys = _spread(differ[::2], differ[1::2])
         vertex = np.stack(np.divmod(keys, step), axis=1)
         inside = vertex.copy()
@@ -211,6 +211,16 @@ def _pairs(ends: Ints) -> tuple[Ints, Ints]:
     return np.ascontiguousarray(ends[::2]), np.ascontiguousarray(ends[1::2])
 
 
+def merged(one: Ints, other: Ints) -> Ints:
+    """Two sorted lists as one."""
+    return np.sort(np.concatenate([one, other]), kind="stable")  # which merges what is sorted
+
+
+def once(keys: Ints) -> Ints:
+    """Sorted keys, each once."""
+    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+
+
 def unpaired(keys: Ints) -> Ints:
     """Sorted keys without those that come twice; none may come three times.
 
@@ -226,4 +236,4 @@ def _spread(start: Ints, stop: Ints) -> Ints:
     """Every number from each start up to its stop, in order, each once; spans may share an end."""
     length = stop - start
     keys = np.repeat(start - np.cumsum(length) + length, length) + np.arange(length.sum())
-    return keys[np.append(True, keys[1:] != keys[:-1])] if len(keys) else keys
+    return once(keys)

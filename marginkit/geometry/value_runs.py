@@ -105,7 +105,7 @@ def joined(parts: Iterable[Part], width: int) -> Part:
         for parts in [list(parts)]
         for name in ("row", "start", "stop", "value")
     )
-    order = np.argsort(row * (width + 2) + start)
+    order = np.argsort(row * (width + 2) + start, kind="stable")
     row, start, stop, value = row[order], start[order], stop[order], value[order]
     goes_on = (row[1:] == row[:-1]) & (start[1:] == stop[:-1]) & (value[1:] == value[:-1])
     first, last = np.append(True, ~goes_on)[: len(row)], np.append(~goes_on, True)[: len(row)]
