@@ -1,12 +1,17 @@
 """Make the pictures of docs/napari.md: the plugin worked through as a person would, in a real viewer.
 
-xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER]
+xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER [PART…]]
 """
 
+import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import napari
@@ -18,9 +23,9 @@ HERE = Path(__file__).resolve().parent
 SETTLE_S = 0.6
 
 
-def wait(done: Callable[[], bool] = lambda: True) -> None:
+def wait(done: Callable[[], bool] = lambda: True, most_s: float = 60) -> None:
     """Let the window work until something is done, and a little longer."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + most_s
     while not done() and time.monotonic() < end:
         QApplication.processEvents()
     calm = time.monotonic() + SETTLE_S
@@ -125,12 +130,40 @@ def segmenting(session: Session) -> None:
     session.picture("segment")
 
 
-def edges(session: Session) -> None:
-    """Names painted along the outline, and a barrier."""
+def training(session: Session) -> None:
+    """Scribbles on two classes, and the chance of the last one."""
     session.start("excision")
+    for name in ("tumor", "edge classes", "margin names", "specimen"):
+        session.viewer.layers.remove(name)
+    panel = session.panel("Train")
+    panel.scribble()
+    scribbles = session.viewer.layers["scribbles"]
+    scribbles.brush_size = 12
+    for label, line in ((1, ((60, 40), (60, 560))), (1, ((420, 150), (480, 500))), (2, ((290, 330), (330, 450)))):
+        scribbles.selected_label = label
+        for share in np.linspace(0, 1, 60):
+            scribbles.paint(tuple(np.array(line[0]) * (1 - share) + np.array(line[1]) * share), label)
+    panel.run()
+    wait(lambda: panel.model is not None)
+    session.viewer.layers.selection.active = scribbles
+    session.picture("train")
+
+
+def edges(session: Session) -> None:
+    """Two inks picked from the image, the margins that they name, and a barrier."""
+    session.start("excision")
+    session.viewer.layers.remove("margin names")
     panel = session.panel("Edges")
+    image = session.viewer.layers["excision"]
+    red, green, blue = np.moveaxis(np.asarray(image.data[..., :3], np.int64), -1, 0)
+    bluest = np.unravel_index(np.argmax(blue - red - abs(green - (blue + red) // 2)), red.shape)
+    panel.inks.colour.setCurrentText("blue")
+    panel.inks.pick()
+    panel.inks._clicked(session.viewer, SimpleNamespace(position=image.data_to_world(bluest)))
+    panel.inks.map.setText("blue=superior, black=deep")
+    panel.inks.name_margins()
+    wait(lambda: "margin names" in session.viewer.layers)
     panel.name.setText("deep")
-    panel.paint_name()
     panel.draw_barrier()
     column = np.linspace(150, 600, 40)
     line = np.stack([440 + 12 * np.sin(column / 60), column], axis=1)
@@ -152,28 +185,60 @@ def stack(session: Session) -> None:
 
 
 def exporting(session: Session) -> None:
-    """What was written."""
-    import tempfile
-
-    session.start("fluorescence")
-    session.measured()
+    """What was written, the equal command line, and the case kept beside its image."""
+    session.start("excision")
+    session.measured(policies=("uicc-r-plus-1mm",))
     panel = session.panel("Export")
     with tempfile.TemporaryDirectory(prefix="results-") as folder:
         panel.folder.setText(folder)
         panel.case.setText("case 7")
         panel.write()
+        panel.kept.path.setText(f"{folder}/case 7")
+        panel.kept.keep()
         panel.folder.setText("results")
+        panel.kept.path.setText("case 7.marginkit.json")
         panel.message.say(panel.message.text().replace(folder, "results"), "good")
+        words = panel.line.text().split()
+        panel.line.setText(" ".join(["marginkit measure", Path(words[2]).name, *words[3:]]))
         session.picture("export")
 
 
-def main(folder: Path) -> None:
-    """Every picture."""
+def reviewing(session: Session) -> None:
+    """A batch of the samples and of a file that was cut short: the worst first, one opened."""
+    session.start("excision")
+    session.viewer.layers.clear()
+    words = '--tumor "{stem}_tumor.ome.tif" --specimen "{stem}_specimen.ome.tif" --policy uicc-r-plus-1mm'
+    with tempfile.TemporaryDirectory(prefix="batch-") as name:
+        folder = Path(name)
+        for file in (HERE.parent / "sample_data").glob("*.ome.tif"):
+            shutil.copy(file, folder)
+        (folder / "cut.ome.tif").write_bytes((folder / "he.ome.tif").read_bytes()[:500])
+        (folder / "cohort.csv").write_text("image\nhe.ome.tif\nfluorescence.ome.tif\ncut.ome.tif\n")
+        ran = ["batch", "cohort.csv", "--out", "results", *shlex.split(words)]
+        subprocess.run([sys.executable, "-m", "marginkit", *ran], cwd=folder, check=False, capture_output=True)
+        panel = session.panel("Review")
+        panel.cohort.setText(str(folder / "cohort.csv"))
+        panel.folder.setText(str(folder / "results"))
+        panel.options.setText(words)
+        panel.load()
+        wait(lambda: bool(panel.entries))
+        panel.open(next(row for row, entry in enumerate(panel.entries) if entry.case == "he"))
+        wait(lambda: panel.case is not None)
+        panel.measure()
+        wait(lambda: not panel._runner.busy)
+        panel.cohort.setText("cohort.csv")
+        panel.folder.setText("results")
+        session.picture("review")
+
+
+def main(folder: Path, wanted: list[str]) -> None:
+    """Every picture, or those of some parts of the session."""
     session = Session(folder)
-    for one in (margins, painting, calibrating, segmenting, edges, stack, exporting):
-        one(session)
+    for one in (margins, painting, calibrating, segmenting, training, edges, stack, exporting, reviewing):
+        if not wanted or one.__name__ in wanted:
+            one(session)
     session.viewer.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE, sys.argv[2:])

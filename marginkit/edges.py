@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from shapely.geometry import Polygon
 
 DIRECTIONS = {"up": 0.0, "right": 90.0, "down": 180.0, "left": 270.0}  # degrees, clockwise on the screen
+COMPASS = {word: 45.0 * i for i, word in enumerate(("n", "ne", "e", "se", "s", "sw", "w", "nw"))}
+CLOCK = {f"{hour}h": 30.0 * (hour % 12) for hour in range(1, 13)}
 STEP_DEG = 15.0  # of the corners of a wedge far outside: fine enough that no side comes near the specimen
 _NEXT_CLASS = re.compile(r",(?=\s*(?:" + "|".join(CLASSES) + r")\s*=)")
 
@@ -56,25 +58,30 @@ def as_edge(drawn: Mapping[str, Any]) -> Any:
 def directions(text: str) -> dict[str, float]:
     """Margin name to direction in degrees, clockwise from up, of ``up=superior,right=lateral,225=deep``.
 
+    Also by the compass (``n``, ``ne`` …) and by the clock (``12h``, ``3h`` …).
+
     UsageError E-USE-08 where it says something else.
 
     >>> directions("up=superior, down=inferior")
     {'superior': 0.0, 'inferior': 180.0}
+    >>> directions("12h=superior, 3h=medial, sw=deep")
+    {'superior': 0.0, 'medial': 90.0, 'deep': 225.0}
     """
     found: dict[str, float] = {}
     for part in text.split(","):
         word, _, name = (one.strip() for one in part.partition("="))
         degrees = _degrees(word.lower())
         if degrees is None or not name or name in found or degrees in found.values():
-            remedy = f"Write DIRECTION=NAME with {', '.join(DIRECTIONS)} or degrees clockwise from up, each once."
+            remedy = f"Write DIRECTION=NAME with {', '.join(DIRECTIONS)}, n, ne …, 12h, 3h … or degrees from up."
             raise UsageError("E-USE-08", "sectors not understood", cause=f"{part.strip()!r}", remedy=remedy)
         found[name] = degrees
     return found
 
 
 def _degrees(word: str) -> float | None:
-    if word in DIRECTIONS:
-        return DIRECTIONS[word]
+    known = {**DIRECTIONS, **COMPASS, **CLOCK}
+    if word in known:
+        return known[word]
     try:
         value = float(word)
     except ValueError:

@@ -1,26 +1,29 @@
 """Margins while somebody paints: what a stroke changed is looked at again, and nothing else.
 
-The surprising thing: the specimen is the dear half, and it does not change under a brush on the tumor. Its edge is
-put into trees once; a stroke then costs the boundary of the tumor in the painted rows. Value and pair are those of
-``measure``, to the last bit; interval, profile and verdicts are asked of ``measure`` when the brush rests.
+The surprising thing: of every corner of the outline its nearest tumor is remembered. Fresh tumor can only bring it
+nearer, tumor that is erased matters only to those that had it nearest, and a stroke on the specimen adds and takes
+faces of the painted rows. Values, pairs and the distance of every face are those of ``measure``; interval and verdicts
+are asked of ``measure`` when the brush rests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, GridError
-from marginkit.geometry import bits, classed
+from marginkit.geometry import bits, corners, rim
 from marginkit.geometry.lattice import Lattice, regular_ticks
-from marginkit.geometry.lattice_scene import ROUNDING, LatticeScene
-from marginkit.geometry.masks import pixels_held
+from marginkit.geometry.lattice_scene import ROUNDING
+from marginkit.geometry.rim import Drawn
 from marginkit.geometry.scene import CUT, Bools, Floats, Ints
 from marginkit.records import check_spacing
+
+NOWHERE, UNASKED = -1, -2  # of a corner of the outline: no tumor in its piece; not known yet
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,24 @@ class Near:
     tumor_px: tuple[float, ...]
 
 
+@dataclass(frozen=True)
+class Along:
+    """The outline as one walks along it, face by face.
+
+    ends_px : (n, 2, 2) index units, start and end of each face. distance_mm : (n,) to the tumor, inf where the piece
+    holds none. cut : (n,) cut edge of a piece that holds tumor. ring : (n,) which ring a face is of. kind : (n,) index
+    into ``CLASSES``.
+    """
+
+    ends_px: Floats
+    distance_mm: Floats
+    cut: Bools
+    ring: Ints
+    kind: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+
 class Live:
-    """A specimen mask with its edge, and a tumor mask of the same shape that is being painted; 2-D."""
+    """A tumor mask and a specimen mask of one shape that are being painted; 2-D."""
 
     def __init__(
         self,
@@ -51,110 +70,152 @@ class Live:
         if tumor.shape != specimen.shape:
             cause = f"tumor is {tumor.shape}, specimen is {specimen.shape}"
             raise GridError("E-GRID-02", "tumor and specimen differ in shape", cause=cause)
-        self._specimen = bits.pack(specimen)
-        spacing_mm = check_spacing(spacing, 2)
-        blank = bits.PackedMask(np.zeros_like(self._specimen.words), self._specimen.shape)
-        scene = LatticeScene(blank, self._specimen, spacing_mm, holes=holes)
-        self._lattice = Lattice(regular_ticks(specimen.shape), np.array(spacing_mm))
-        self._edge = _Edge(scene, self._lattice, edge, names)
-        self._words = blank.words.copy()
-        self._vertices = np.zeros((0, 2), np.int64)
-        self._piece = np.zeros(0, np.int64)
-        self._away = {name: np.zeros(0) for name in self._edge.trees}
-        self.paint(0, tumor)
+        self._shape = specimen.shape
+        lattice = Lattice(regular_ticks(specimen.shape), np.array(check_spacing(spacing, 2)))
+        self._lattice = lattice
+        self._specimen = bits.pack(specimen).words
+        self._tumor = bits.pack(tumor).words
+        self._inside = np.zeros_like(self._tumor)
+        self._rim = rim.blank(lattice, Drawn(edge, names), holes)
+        self._corners = corners.none(lattice)
+        self._distance_mm: Floats = np.zeros(0)
+        self._owner: Ints = np.zeros(0, np.int64)
+        self._follow_specimen(0, len(self._specimen))
 
-    def again(self, tumor: Bools) -> Live:
-        """The same specimen with another tumor mask of its shape; nothing of the edge is computed again."""
-        other = object.__new__(Live)
-        other.__dict__ = {**self.__dict__, "_words": self._words.copy(), "_away": dict(self._away)}
-        other.paint(0, tumor)
-        return other
+    def paint(self, first_row: int, rows: Bools) -> bool:
+        """Take new rows of the tumor mask, from ``first_row`` on, (n, width); whether they differ from the old."""
+        changed = _put(self._tumor, first_row, rows)
+        if changed is not None:
+            self._follow_tumor(*changed, np.zeros(0, np.int64))
+        return changed is not None
 
-    def paint(self, first_row: int, rows: Bools) -> None:
-        """Take new rows of the tumor mask, from ``first_row`` on, (n, width)."""
-        last = first_row + len(rows)
-        part = slice(first_row, last)
-        self._words[part] = bits.pack(rows).words & self._specimen.words[part]
-        vertices = self._boundary(first_row, last)
-        piece = self._piece_of(vertices)
-        low, high = np.searchsorted(self._vertices[:, 0], [first_row, last + 1])
-        for name in self._away:
-            away = self._edge.away(name, self._lattice.corner_px(vertices), piece)
-            self._away[name] = np.concatenate([self._away[name][:low], away, self._away[name][high:]])
-        self._vertices = np.concatenate([self._vertices[:low], vertices, self._vertices[high:]])
-        self._piece = np.concatenate([self._piece[:low], piece, self._piece[high:]])
+    def paint_specimen(self, first_row: int, rows: Bools) -> bool:
+        """Take new rows of the specimen mask, (n, width); whether they differ from the old."""
+        changed = _put(self._specimen, first_row, rows)
+        if changed is not None:
+            self._follow_specimen(*changed)
+        return changed is not None
+
+    def redraw(self, edge: Any, names: Any) -> None:
+        """Take other classes and names of the edge; no distance changes."""
+        self._rim = self._rim.redrawn(Drawn(edge, names))
+
+    def masks(self) -> tuple[Bools, Bools]:
+        """(tumor, specimen) as they are now; arrays of their own."""
+        whole = tuple(slice(0, n) for n in self._shape)
+        tumor, specimen = (bits.unpack(bits.PackedMask(w, self._shape), whole) for w in (self._tumor, self._specimen))
+        return tumor, specimen
 
     def margins(self) -> dict[str, Near | None]:
         """``all`` and each name to its closest pair; None where no cut edge of it shares a piece with tumor."""
-        return {name: self._closest(name) for name in self._away}
+        cut = self._rim.kind == CUT
+        chosen = {"all": cut, **{name: cut & bears for name, bears in self._rim.names.items()}}
+        at_ends = self._distance_mm[self._rim.of_face]
+        nearer = at_ends.argmin(axis=0)
+        distance = np.take_along_axis(at_ends, nearer[None], 0)[0]
+        return {name: self._closest(np.flatnonzero(which), nearer, distance) for name, which in chosen.items()}
 
-    def _boundary(self, first: int, last: int) -> Ints:
-        """Boundary vertices of the tumor on the lattice lines ``first`` to ``last``, in array order."""
-        top, bottom = max(0, first - 1), min(len(self._words), last + 1)
-        words = self._words[top:bottom]
-        found = bits.boundary_vertices(bits.PackedMask(words, (len(words), self._specimen.shape[1])))
-        found[:, 0] += top
-        kept: Ints = found[(found[:, 0] >= first) & (found[:, 0] <= last)]
-        return kept
+    def along(self) -> Along:
+        """The outline with its distances, in the order of a walk."""
+        order, ring, start, end = self._rim.walk
+        width = self._shape[1] + 1
+        ends = np.stack([np.stack(np.divmod(keys, width), axis=1) for keys in (start, end)], axis=1) - 0.5
+        distance = self._distance_mm[self._rim.of_face].min(axis=0)[order]
+        kind = self._rim.kind[order]
+        return Along(ends, distance, (kind == CUT) & np.isfinite(distance), ring, kind)
 
-    def _piece_of(self, vertices: Ints) -> Ints:
-        """Piece of specimen of each vertex: that of a tumor pixel around it."""
-        if self._edge.pieces.count <= 1 or not len(vertices):
-            return np.zeros(len(vertices), np.int64)
-        tumor = bits.PackedMask(self._words, self._specimen.shape)
-        pixel = np.full(vertices.shape, -1, np.int64)
-        for step in product((0, 1), repeat=2):
-            here = vertices - np.array(step)
-            held = pixels_held(tumor, here)
-            pixel[held] = here[held]
-        return self._edge.pieces.at(pixel)
-
-    def _closest(self, name: str) -> Near | None:
+    def _closest(self, faces: Ints, nearer: Ints, distance_mm: Floats) -> Near | None:
         """Of equally near pairs the first edge point, then the first tumor point."""
-        away = self._away[name]
+        away = distance_mm[faces]
         least = float(away.min(initial=np.inf))
         if not np.isfinite(least):
             return None
-        tied = np.flatnonzero(away <= least * (1 + ROUNDING))
-        tumor = self._lattice.corner_px(self._vertices[tied])
-        pairs = [self._edge.tied(name, int(self._piece[k]), point, least) for k, point in zip(tied, tumor)]
-        edge, ends = np.concatenate(pairs), np.repeat(tumor, [len(p) for p in pairs], axis=0)
-        first = np.lexsort([ends[:, 1], ends[:, 0], edge[:, 1], edge[:, 0]])[:1]
-        value = float(self._lattice.distance_mm(edge[first], ends[first])[0])
-        return Near(value, tuple(edge[first[0]].tolist()), tuple(ends[first[0]].tolist()))
+        tied = faces[away <= least * (1 + ROUNDING)]
+        corner = int(self._rim.of_face[nearer[tied], tied].min())
+        edge = self._rim.points_px[corner]
+        tumor = self._corners.tied(edge, int(self._rim.piece_of_corner[corner]), least)[0]
+        value = float(self._lattice.distance_mm(edge[None], tumor[None])[0])
+        return Near(value, tuple(edge.tolist()), tuple(tumor.tolist()))
+
+    def _follow_tumor(self, first: int, last: int, disturbed: Ints) -> None:
+        """Find the tumor of some rows again. disturbed : pieces of which no distance can be kept."""
+        part = slice(first, last)
+        self._inside[part] = self._tumor[part] & self._specimen[part]
+        self._corners, gone, come = self._corners.painted(self._inside, first, last, self._rim.pieces)
+        lost = np.isin(self._owner, gone) | np.isin(self._rim.piece_of_corner, disturbed)
+        self._owner[lost] = UNASKED
+        self._bring_nearer(come)
+        self._ask(np.flatnonzero(self._owner == UNASKED))
+
+    def _follow_specimen(self, first: int, last: int) -> None:
+        old, before = self._rim, self._corners
+        self._rim = old.painted(self._specimen, first, last)
+        at = np.minimum(np.searchsorted(old.keys, self._rim.keys), max(len(old.keys) - 1, 0))
+        kept = np.flatnonzero(old.keys[at] == self._rim.keys) if len(old.keys) else np.zeros(0, np.int64)
+        distance, owner = np.full(len(self._rim.keys), np.inf), np.full(len(self._rim.keys), UNASKED)
+        distance[kept], owner[kept] = self._distance_mm[at[kept]], self._owner[at[kept]]
+        self._distance_mm, self._owner = distance, owner
+        disturbed = np.zeros(0, np.int64)
+        if max(old.pieces.count, self._rim.pieces.count) > 1:
+            # every corner of tumor before its pixels change: those that go are not asked for a piece
+            part = slice(first, last)
+            self._inside[part] &= self._specimen[part]
+            self._corners, gone, _ = before.painted(self._inside, first, last, self._rim.pieces)
+            self._corners = self._corners.sorted_into(self._inside, self._rim.pieces)
+            self._owner[np.isin(self._owner, gone)] = UNASKED
+            _, mine, theirs = np.intersect1d(self._corners.keys, before.keys, True, True)
+            pairs = [
+                np.stack([old.piece_of_corner[at[kept]], self._rim.piece_of_corner[kept]]),
+                np.stack([before.piece[theirs], self._corners.piece[mine]]),
+            ]
+            disturbed = _mixed(np.concatenate(pairs, axis=1))
+        self._follow_tumor(first, last, disturbed)
+
+    def _bring_nearer(self, come: Ints) -> None:
+        """Let corners of tumor that came be the nearest where they are."""
+        at = np.searchsorted(self._corners.keys, come)
+        for piece in np.unique(self._corners.piece[at]).tolist():
+            mine = come[self._corners.piece[at] == piece]
+            box = self._corners.points_px(mine)
+            points = self._rim.points_px
+            beside = np.maximum(np.maximum(box.min(0) - points, points - box.max(0)), 0)
+            reached = (((beside * self._lattice.spacing_mm) ** 2).sum(axis=1) < self._distance_mm**2) & (
+                self._rim.piece_of_corner == piece
+            )
+            here = np.flatnonzero(reached & (self._owner != UNASKED))
+            if not len(here):
+                continue
+            distance, owner = self._corners.nearest(points[here], mine)
+            nearer = distance < self._distance_mm[here]
+            self._distance_mm[here[nearer]], self._owner[here[nearer]] = distance[nearer], owner[nearer]
+
+    def _ask(self, which: Ints) -> None:
+        """Find the nearest tumor of some corners of the outline among all of their piece."""
+        piece = self._rim.piece_of_corner[which]
+        for one in np.unique(piece).tolist():
+            here = which[piece == one]
+            mine = self._corners.keys[self._corners.piece == one]
+            if len(mine):
+                found = self._corners.nearest(self._rim.points_px[here], mine)
+                self._distance_mm[here], self._owner[here] = found
+            else:
+                self._distance_mm[here], self._owner[here] = np.inf, NOWHERE
 
 
-class _Edge:
-    """The cut edge of a specimen: by name and piece the corners of its faces, in trees."""
+def _put(words: bits.Words, first: int, rows: Bools) -> tuple[int, int] | None:
+    """The rows that changed, from and to, after they were written; None where none did."""
+    new = bits.pack(rows).words
+    changed = np.flatnonzero((words[first : first + len(new)] != new).any(axis=1))
+    if not len(changed):
+        return None
+    low, high = int(changed[0]), int(changed[-1]) + 1
+    words[first + low : first + high] = new[low:high]
+    return first + low, first + high
 
-    def __init__(self, scene: LatticeScene, lattice: Lattice, edge: Any, names: Any) -> None:
-        self.pieces = scene.pieces
-        self._lattice = lattice
-        cut = classed.classes(scene, edge) == CUT
-        chosen: Mapping[str, Bools] = {"all": cut, **{k: cut & v for k, v in classed.named(scene, names).items()}}
-        self.trees = {name: self._by_piece(scene, which) for name, which in chosen.items()}
 
-    def _by_piece(self, scene: LatticeScene, selected: Bools) -> dict[int, tuple[Any, Floats]]:
-        faces = np.flatnonzero(selected)
-        piece = scene.outline.piece[faces]
-        found = {int(one): scene.edge_points_px(faces[piece == one]) for one in np.unique(piece)}
-        return {one: (self._lattice.tree(points), points) for one, points in found.items()}
-
-    def away(self, name: str, tumor_px: Floats, piece: Ints) -> Floats:
-        """(n,) mm from each tumor point to the nearest edge point of its piece; inf where it has none."""
-        out = np.full(len(tumor_px), np.inf)
-        for one, (tree, points) in self.trees[name].items():
-            here = np.flatnonzero(piece == one)
-            if len(here):
-                _, found = tree.query(self._lattice.scaled(tumor_px[here]))
-                out[here] = self._lattice.distance_mm(points[found], tumor_px[here])
-        return out
-
-    def tied(self, name: str, piece: int, tumor_px: Floats, least_mm: float) -> Floats:
-        """(n, 2) edge points at the least distance from one tumor point."""
-        tree, points = self.trees[name][piece]
-        reach = least_mm / float(self._lattice.spacing_mm.min()) * (1 + 1e-9) + 1e-9
-        ball = points[tree.query_ball_point(self._lattice.scaled(tumor_px), reach)]
-        distance = self._lattice.distance_mm(ball, tumor_px[None])
-        kept: Floats = ball[distance <= distance.min() * (1 + ROUNDING)]
-        return kept
+def _mixed(pairs: Ints) -> Ints:
+    """Of (2, n) old and new pieces of the same corners the new ones that are not one old piece and that alone."""
+    old, new = np.unique(pairs, axis=1)
+    several = (np.bincount(old, minlength=1)[old] > 1) | (np.bincount(new, minlength=1)[new] > 1)
+    mixed: Ints = np.unique(new[several])
+    return mixed

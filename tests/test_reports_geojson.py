@@ -12,7 +12,7 @@ from shapely.geometry import shape
 
 from marginkit import measure
 from marginkit.records import Margin, Region, ReportWriter
-from marginkit.reports import geojson
+from marginkit.reports import _pagewords, geojson, resultjson
 from marginkit.reports._frame import plane_of
 from tests.cases import SPACING, pair, picture, square_case
 
@@ -223,3 +223,17 @@ def test_sub_pixel_boundaries_are_drawn_as_measured(kind):
     assert line.length * 0.2 == pytest.approx(case.result.value_mm)
     assert line.distance(shape(found["Tumor"][0]["geometry"])) < 1e-6
     assert line.distance(shape(found["Specimen"][0]["geometry"]).boundary) < 1e-6
+
+
+def test_C07_the_window_on_the_canvas_travels_with_every_annotation_and_the_result():
+    case = square_case()
+    inside = replace(case, picture=replace(case.picture, window_px=(5, 16, 60, 70)))
+    before, after = (written(one)["features"] for one in (case, inside))
+    assert {one["properties"]["metadata"]["window px"] for one in after} == {"x 16, y 5, width 70, height 60"}
+    assert [one["geometry"] for one in after] == [one["geometry"] for one in before]  # QuPath counts from there too
+    stream = io.BytesIO()
+    resultjson.write(inside, stream)
+    assert json.loads(stream.getvalue())["image"]["window_px"] == [5, 16, 60, 70]
+    assert ("Part of the scanner's canvas", "70 × 60 pixels from x 16, y 5; coordinates begin there") in list(
+        _pagewords.specimen(inside)
+    )

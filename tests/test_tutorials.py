@@ -13,7 +13,7 @@ TUTORIALS = sorted((ROOT / "docs").glob("tutorial-*.md"))
 
 def test_there_is_one_for_each_kind_of_user() -> None:
     kinds = {page.stem.removeprefix("tutorial-") for page in TUTORIALS}
-    assert kinds == {"slide", "fluorescence", "stack", "script"}
+    assert kinds == {"slide", "fluorescence", "stack", "script", "qupath"}
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda p: p.stem)

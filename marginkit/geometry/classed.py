@@ -7,19 +7,30 @@ so an edge painted three pixels thick, twice, or with gaps inside the tissue sel
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import GridError, MeasureError
 from marginkit.geometry.run_mask import RunMask
-from marginkit.geometry.scene import CLASSES, CUT, UNKNOWN, Bools, Scene
+from marginkit.geometry.scene import CLASSES, CUT, UNKNOWN, Bools, Outline
 
 Codes = NDArray[np.uint8]
 
 
-def classes(scene: Scene, edge: Any) -> Codes:
+class Outlined(Protocol):
+    """An outline in bits that can be asked where they lie; a scene is one."""
+
+    @property
+    def outline(self) -> Outline:
+        """Every bit of the outline."""
+
+    def in_region(self, region: Any) -> Bools:
+        """(n,) whether each bit lies in a mask or polygon."""
+
+
+def classes(scene: Outlined, edge: Any) -> Codes:
     """(n,) class code of each bit of the outline, as an index into ``scene.CLASSES``.
 
     edge : None; a bool mask or polygon (cut edge outside it becomes unknown); a mapping of class to region; or an
@@ -58,7 +69,7 @@ def _classed(edge: Any) -> Mapping[str, Any]:
     return {CLASSES[code - 1]: edge == code for code in found.tolist() if code}
 
 
-def named(scene: Scene, names: Any) -> dict[str, Bools]:
+def named(scene: Outlined, names: Any) -> dict[str, Bools]:
     """Name to (n,) whether each bit of the outline bears it.
 
     names : None, a label array (labels become names), or a mapping of name to region.

@@ -7,6 +7,7 @@ border is a hole.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Literal
@@ -54,7 +55,11 @@ class Facets:
 
 def facets(mask: masks.Mask, found: Runs) -> Facets:
     """Every face of the mask, given its runs: their ends are the faces across the last axis."""
-    parts = [*(masks.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), _ends(found)]
+    return joined([*(masks.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), ends(found)])
+
+
+def joined(parts: Sequence[bits.Faces]) -> Facets:
+    """The faces across each axis in one table."""
     return Facets(
         np.concatenate([np.full(len(part.vertex), part.axis, np.uint8) for part in parts]),
         np.concatenate([part.vertex for part in parts]),
@@ -63,7 +68,7 @@ def facets(mask: masks.Mask, found: Runs) -> Facets:
     )
 
 
-def _ends(found: Runs) -> bits.Faces:
+def ends(found: Runs) -> bits.Faces:
     """The faces at both ends of each run, in array order."""
     both = np.stack([found.start, found.stop], axis=1).ravel()
     vertex = np.stack([*(np.repeat(index, 2) for index in found.row_index), both], axis=1)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.geometry import barrier, extent, group_distance, inside_path, masks, sight, touched
+from marginkit.geometry.drawn import in_region, pixels_in
 from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
@@ -316,23 +317,8 @@ class LatticeScene:
         if self._lattice.regular:
             return masks.packed(wall)
         index = np.indices(self._lattice.shape).reshape(self.ndim, -1).T
-        return masks.packed(self._in_mask(wall, index).reshape(self._lattice.shape))
+        return masks.packed(pixels_in(wall, self._lattice, index).reshape(self._lattice.shape))
 
     def in_region(self, region: NDArray[np.bool_] | Any) -> Bools:
         """For each face whether it touches a pixel of a mask, or has its midpoint in a polygon."""
-        if isinstance(region, (np.ndarray, RunMask)):
-            return self._in_mask(region, self._faces.inside) | self._in_mask(region, self._faces.outside)
-        from shapely import intersects_xy
-
-        middle = np.mean([self._lattice.corner_px(corner) for corner in self._faces.corners()], axis=0)
-        inside: Bools = np.asarray(intersects_xy(region, middle[:, -1] + 0.5, middle[:, -2] + 0.5))
-        return inside
-
-    def _in_mask(self, region: Bools | RunMask, pixel: Ints) -> Bools:
-        """Whether pixels of the lattice have their centre in a mask on the image's grid."""
-        at = pixel if self._lattice.regular else np.rint(self._lattice.centre_px(pixel)).astype(np.int64)
-        if isinstance(region, RunMask):
-            return region.held(at)
-        within = np.all((at >= 0) & (at < np.array(region.shape)), axis=1)
-        held: Bools = within & region[tuple(np.where(within[:, None], at, 0).T)]
-        return held
+        return in_region(self._faces, self._lattice, region)

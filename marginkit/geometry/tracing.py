@@ -6,10 +6,13 @@ itself there. Rings are split where they pass a corner twice; what comes out is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
+from marginkit.geometry.bits import Faces
 from marginkit.geometry.masks import faces_across, packed
 from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import Bools, Floats, Ints
@@ -23,7 +26,8 @@ def mask_polygon(mask: Bools | RunMask) -> MultiPolygon:
     >>> mask_polygon(np.array([[True, True], [False, True]])).area
     3.0
     """
-    start, end, way = _sides(mask)
+    held = packed(mask)
+    start, end, way = _sides([faces_across(held, axis) for axis in range(2)], mask.shape[1])
     if not len(start):
         return MultiPolygon()
     chain = _next_side(start, end, way)
@@ -32,12 +36,21 @@ def mask_polygon(mask: Bools | RunMask) -> MultiPolygon:
     return assembled([np.stack([ring % width, ring // width], axis=1).astype(np.float64) for ring in rings])
 
 
-def _sides(mask: Bools | RunMask) -> tuple[Ints, Ints, Ints]:
+def walked(found: Sequence[Faces], width: int) -> tuple[Ints, Ints, Ints, Ints]:
+    """(order, ring, start, end): which face comes next along the outline, the ring that it is of, and its vertices as
+    flat indices, as they are walked; of the faces of a 2-D mask across its two axes, numbered one after the other."""
+    start, end, way = _sides(found, width)
+    rings = _rings(_next_side(start, end, way)) if len(start) else []
+    order = np.concatenate([np.zeros(0, np.int64), *rings])
+    ring = np.repeat(np.arange(len(rings)), [len(one) for one in rings])
+    return order, ring, start[order], end[order]
+
+
+def _sides(found: Sequence[Faces], width: int) -> tuple[Ints, Ints, Ints]:
     """Start and end vertex (as flat index) and way of each side of a pixel on the boundary, pixel to the left."""
-    width = mask.shape[1] + 1
+    width = width + 1
     starts, ends, ways = [], [], []
-    held = packed(mask)
-    for face in (faces_across(held, axis) for axis in range(2)):
+    for face in found:
         step = 1 if face.axis == 0 else width
         first = face.vertex[:, 0] * width + face.vertex[:, 1]
         after = face.inside[:, face.axis] == face.vertex[:, face.axis]

@@ -152,6 +152,9 @@ def specimen(case: Measured) -> Iterator[tuple[str, str]]:
     result, picture = case.result, case.picture
     yield "Specimen state", result.state or "not stated"
     yield "Image", f"{picture.name} ({picture.format}, {picture.axes} {' × '.join(map(str, picture.shape))})"
+    if picture.window_px is not None:
+        y, x, height, width = picture.window_px
+        yield "Part of the scanner's canvas", f"{width} × {height} pixels from x {x}, y {y}; coordinates begin there"
     gap = result.plane_spacing_mm
     yield "Planes examined", str(result.planes)
     if result.planes > 1:

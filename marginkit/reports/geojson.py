@@ -171,6 +171,7 @@ def _feature(
     numbers: dict[str, float | None],
     words: dict[str, str] | None = None,
 ) -> dict[str, Any]:
+    words = {**(words or {}), **_window(case)}
     placed = {**geometry, "plane": {"c": -1, "z": z, "t": 0}} if "Z" in case.picture.axes else geometry
     return {
         "type": "Feature",
@@ -182,6 +183,14 @@ def _feature(
             "classification": {"name": kind, "color": list(colour)},
             "isLocked": True,
             "measurements": {key: value for key, value in numbers.items() if value is not None},
-            "metadata": {key: value for key, value in (words or {}).items() if value},
+            "metadata": {key: value for key, value in words.items() if value},
         },
     }
+
+
+def _window(case: Measured) -> dict[str, str]:
+    """Where the picture lies on the scanner's canvas, where it does not fill it: QuPath counts from there too."""
+    if case.picture.window_px is None:
+        return {}
+    y, x, height, width = case.picture.window_px
+    return {"window px": f"x {x}, y {y}, width {width}, height {height}"}

@@ -65,6 +65,7 @@ def _image(case: Measured) -> dict[str, Any]:
         "spacing_mm": picture.spacing_mm,
         "calibration": None if taken is None else {"source": taken.source, "detail": taken.detail},
         "state": case.result.state,
+        **({} if picture.window_px is None else {"window_px": picture.window_px}),
     }
 
 

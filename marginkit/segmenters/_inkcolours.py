@@ -95,14 +95,18 @@ def load(path: str) -> dict[str, tuple[Ink, ...]]:
     """Colours of a palette file. UsageError E-USE-03 where it is none."""
     content = files.read_bounded(path, LIMIT_BYTES)
     try:
-        told: Any = json.loads(content)
-        if told["schema"] != SCHEMA:
-            raise ValueError(f"its schema is not {SCHEMA}")
-        return {str(name): tuple(_ink(str(name), one) for one in inks) for name, inks in told["inks"].items()}
+        return from_told(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         cause = f"no {error}" if isinstance(error, KeyError) else str(error)[:100] or type(error).__name__
         remedy = "Make one with marginkit palette."
         raise UsageError("E-USE-03", "ink palette not understood", cause=cause, remedy=remedy, file=path) from error
+
+
+def from_told(told: Any) -> dict[str, tuple[Ink, ...]]:
+    """Colours of a palette as JSON has it; ValueError, TypeError, KeyError or AttributeError where it is none."""
+    if told["schema"] != SCHEMA:
+        raise ValueError(f"its schema is not {SCHEMA}")
+    return {str(name): tuple(_ink(str(name), one) for one in inks) for name, inks in told["inks"].items()}
 
 
 def _ink(name: str, told: Any) -> Ink:

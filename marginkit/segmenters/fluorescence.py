@@ -104,8 +104,10 @@ class Found:
         return ("saturated_signal",) if full > fluorescence.SATURATED * self.mask.sum() else ()
 
 
-def segment(picture: Picture, options: Options) -> Region:
+def segment(picture: Picture, options: Options, around: Around | None = None) -> Region:
     """The signal, a mask on the picture's grid; flag ``saturated_signal`` where more than 0.1 % of it is full.
+
+    around : what is known besides the picture, such as a background that was drawn.
 
     Raises
     ------
@@ -115,7 +117,7 @@ def segment(picture: Picture, options: Options) -> Region:
     if named := [name for name in ("dark", "flat", "image") if getattr(options, name)]:
         cause = f"{named[0]} is a matter of measure"
         raise UsageError("E-USE-03", "fluorescence: options do not fit together", cause=cause, file=picture.name)
-    found = sought(picture, options, evenly(picture, options, Around()))
+    found = sought(picture, options, evenly(picture, options, around or Around()))
     return Region(found.mask, maker=found.told, flags=found.flags)
 
 

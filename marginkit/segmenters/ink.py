@@ -27,6 +27,7 @@ from marginkit.segmenters._inkcolours import (
     brown,
     chosen,
     classify,
+    from_told,
     patch,
     unmixed,
 )
@@ -276,4 +277,17 @@ def _bits(whole: Mask, zone: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ND
     return np.concatenate(lengths), np.concatenate(labels)
 
 
-__all__ = ["COLOURS", "GIVES", "NAME", "Ink", "Inks", "Options", "as_text", "find", "named", "picked", "segment"]
+__all__ = [
+    "COLOURS",
+    "GIVES",
+    "NAME",
+    "Ink",
+    "Inks",
+    "Options",
+    "as_text",
+    "find",
+    "from_told",
+    "named",
+    "picked",
+    "segment",
+]

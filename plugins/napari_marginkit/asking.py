@@ -39,6 +39,7 @@ class Form:
     radiotherapy: bool | None = None
     boundary: Literal["pixels", "contour"] = "pixels"
     holes: Literal["ignore", "cut"] = "ignore"
+    limits_mm: tuple[float, ...] = (1.0, 5.0)
     case: str = ""
 
 
@@ -47,7 +48,7 @@ class Request:
     """Everything that a measurement needs, frozen.
 
     transform : keywords that place a new layer on the image. matrix, offset : index units of the image to its world.
-    bright : the image is rather white than black, so that what is written on it is black.
+    bright : the image is rather white than black, so that what is written on it is black. source : the image's file.
     """
 
     case: str
@@ -56,11 +57,13 @@ class Request:
     regions: Mapping[str, Region]
     policies: tuple[str, ...] = ()
     radiotherapy: bool | None = None
+    limits_mm: tuple[float, ...] = (1.0, 5.0)
     options: Mapping[str, Any] = field(default_factory=dict)
     transform: Mapping[str, Any] = field(default_factory=dict)
     matrix: Floats = field(default_factory=lambda: np.eye(2))
     offset: Floats = field(default_factory=lambda: np.zeros(2))
     bright: bool = False
+    source: str = ""
 
     def world(self, points_px: Any) -> Floats:
         """(…, ndim) index units of the image -> world, as napari's camera wants them."""
@@ -134,11 +137,13 @@ def freeze(form: Form, layers: Any = ()) -> Request:
         regions=shown,
         policies=form.policies,
         radiotherapy=form.radiotherapy,
+        limits_mm=form.limits_mm,
         options=_options(form),
         transform=placing.transform_of(form.image),
         matrix=matrix,
         offset=offset,
         bright=bright(form.image),
+        source=pictures.path_of(form.image),
     )
 
 
@@ -160,7 +165,8 @@ def _edges(edge: Any) -> dict[str, Region]:
 
 def _options(form: Form) -> dict[str, Any]:
     kept = ("sectors", "boundary", "holes", "radiotherapy", "target_labels", "specimen_labels", "role", "state")
-    return {**{name: getattr(form, name) for name in kept}, "policies": list(form.policies)}
+    lists = {"policies": list(form.policies), "limits_mm": list(form.limits_mm)}
+    return {**{name: getattr(form, name) for name in kept}, **lists}
 
 
 def answer(request: Request) -> Outcome:
@@ -191,6 +197,7 @@ def _measured(request: Request) -> Measured:
         verdicts=tuple(verdicts),
         warnings=tuple(pipeline.sentences(request.picture, request.regions, result)),
         provenance=provenance.record(request.picture, (), request.regions, request.options),
+        limits_mm=request.limits_mm,
         slices=slices,
         plane=plane,
         regions=request.regions,

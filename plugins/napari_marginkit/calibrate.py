@@ -10,20 +10,22 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QLineEdit
+from qtpy.QtWidgets import QLineEdit, QProgressBar
 
-from marginkit import units
+from marginkit import opening, scaling, units
 from marginkit.errors import CalibrationError, MarginError
 from marginkit.records import Picture
 
 from . import pictures, placing
 from .forms import LayerChoice, Message, Panel, beside, button, form
 from .reading import NO_SCALE
+from .working import Runner
 
-RULER = "known length"
+RULER, RULED = "known length", "ruler found"
 ENDS_PX = 1.0  # how far each end of a drawn length may be off
 TYPED = "Size of one pixel with its unit; of a stack three: plane distance, row, column."
 CONFIRM = "Take what the file says against every doubt; the result says so."
+FIND = "Look for a ruler or a scale bar, and show what was found"
 DRAW = "Draw a line along a ruler or anything whose length is known"
 
 
@@ -34,7 +36,12 @@ class Calibrate(Panel):
         super().__init__(napari_viewer)
         self.image = LayerChoice(self.viewer, ["image"], required=True)
         self.state, self.claims = Message(), Message()
-        self.typed, self.length = QLineEdit(), QLineEdit()
+        self.typed, self.length, self.tick = QLineEdit(), QLineEdit(), QLineEdit()
+        self.tick.setPlaceholderText("distance of its ticks, if not evident: 1mm")
+        self._runner = Runner(found_ruler, self._ruled, self._idle)
+        self.bar = QProgressBar()
+        self.bar.setRange(0, 0)
+        self.bar.hide()
         self.typed.setPlaceholderText("0.5um, or 3mm,0.8mm,0.8mm")
         self.length.setPlaceholderText("10mm")
         self.believe = button("Believe it", self.confirm, CONFIRM)
@@ -42,6 +49,7 @@ class Calibrate(Panel):
         image = (("Image", self.image, "All layers that lie on this image follow it."),)
         rows = (
             ("Pixel size", beside(self.typed, button("Take", self.take_typed, "Use the typed size of a pixel")), TYPED),
+            ("Ruler", beside(self.tick, button("Find", self.find_ruler, FIND)), "A ruler or scale bar in the picture."),
             ("Known length", beside(self.length, button("Draw", self.draw, DRAW)), "How long the drawn line is: 10mm."),
             ("", button("Take the drawn length", self.take_drawn, "Use the line and the length beside it"), ""),
         )
@@ -50,10 +58,12 @@ class Calibrate(Panel):
         for widget in (self.claims, self.state, self.believe):
             self.rows.addWidget(widget)
         self.rows.addLayout(form(rows))
+        self.rows.addWidget(self.bar)
         self.rows.addWidget(self.message)
         self.rows.addStretch(1)
         self.image.changed.connect(self.look)
         self.typed.returnPressed.connect(self.take_typed)
+        self.tick.returnPressed.connect(self.find_ruler)
         self.length.returnPressed.connect(self.take_drawn)
         self.look()
 
@@ -83,6 +93,48 @@ class Calibrate(Panel):
     def take_typed(self) -> None:
         """Take the typed size of a pixel."""
         self._take(lambda image: _calibrated(image, self.typed.text()))
+
+    def find_ruler(self) -> None:
+        """Look for a ruler in the picture."""
+        image = self.image.layer()
+        if image is None:
+            self.message.say("Open an image.", "error")
+            return
+        try:
+            raw = pictures.raw(image)
+        except MarginError as error:
+            self.message.fail(error)
+            return
+        tick = self.tick.text().strip()
+        self._runner.ask((image, raw, f"ruler:tick={tick}" if tick else "ruler"))
+
+    def _ruled(self, wish: Any, answer: Any) -> None:
+        """Take the scale of the ruler that was found, and show its marks; the image may be gone meanwhile."""
+        image, _, _ = wish
+        if self.closed or image not in self.viewer.layers:
+            return
+        if isinstance(answer, MarginError):
+            self.message.fail(answer)
+            return
+        picture, marks = answer
+        self.image.choose(image)
+        self._take(lambda _: picture)
+        if "Taken" in self.message.text() and len(marks):
+            for old in [one for one in self.viewer.layers if one.name == RULED]:
+                self.viewer.layers.remove(old)
+            look = {"name": RULED, "edge_color": "#d55e00", "edge_width": _wide(image) / 2, "vector_style": "line"}
+            self.viewer.add_vectors(marks, **{**placing.transform_of(image), **look})
+            assert picture.calibration is not None
+            self.message.say(f"Taken: {picture.calibration.detail}. Look at the marks.", "good")
+
+    def _idle(self, idle: bool) -> None:
+        if not self.closed:
+            self.bar.setVisible(not idle)
+
+    def detach(self) -> None:
+        """Cut every tie; what is still looked for is dropped."""
+        self._runner.drop()
+        super().detach()
 
     def draw(self) -> None:
         """A layer to draw one line on, in the image's own place."""
@@ -129,6 +181,20 @@ class Calibrate(Panel):
         )
         self.look()
         self.units.look()
+
+
+def found_ruler(wish: tuple[Any, Picture, str]) -> tuple[Picture, Any] | MarginError:
+    """The picture with its ruler's scale, and (n, 2, 2) start and vector of what to draw of it; never raises."""
+    _, raw, words = wish
+    try:
+        marks = scaling.scale(raw, words).marks
+        picture = opening.calibrated(raw, words)
+    except MarginError as error:
+        return error
+    except Exception as error:
+        return CalibrationError("E-CAL-10", "the ruler cannot be read", cause=f"{type(error).__name__}: {error}")
+    lines = [np.stack([m.points_px[:-1], np.diff(m.points_px, axis=0)], axis=1) for m in marks if len(m.points_px) > 1]
+    return picture, np.concatenate(lines) if lines else np.zeros((0, 2, 2))
 
 
 def known_length(image: Any, line_px: Any, length_mm: float) -> Picture:

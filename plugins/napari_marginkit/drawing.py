@@ -13,11 +13,17 @@ import numpy as np
 
 from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
-from marginkit.reports._edge import steps
+from marginkit.reports._edge import Steps, steps
 from marginkit.reports._frame import areas
 from marginkit.wording import shown
 
+from . import bands
 from .asking import Request
+
+CUT, OTHER, UNSEEN, UNKNOWN = range(4)
+PAINTED = {"natural": OTHER, "hole": OTHER, "section": UNSEEN, "frame": UNSEEN, "unknown": UNKNOWN}
+UNSEEN_COLOUR = "#cc79a7"  # not in the scale of distances
+BESIDE_PX = 0.75  # a painted pixel on either side of a step
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +31,15 @@ class Drawing:
     """Arrays in index units of the image.
 
     edge : (n, 2, 2) start and vector of each step in a plane, or (n, ndim) points in a stack. edge_colours : (n, 4).
+    bands : (k, 2, ndim) start and vector of each bit of the lines around the tumor. band_colours : (k, 4).
     pairs : (m, 2, ndim) start and vector from edge to tumor. words : of each pair.
     width_px : of the drawn edge. far_mm : end of the colour scale. ink : (4,) of what is written on the image.
     """
 
     edge: Floats
     edge_colours: Floats
+    bands: Floats
+    band_colours: Floats
     pairs: Floats
     words: tuple[str, ...]
     width_px: float
@@ -41,17 +50,22 @@ class Drawing:
 def draw(request: Request, case: Measured) -> Drawing:
     """The drawing of an outcome."""
     far = _colours.far_mm(case.result.profile.distance_mm)
-    edge, colours = _edge(request, case, far)
     kept = told(case)
     level = 0.0 if request.bright else 1.0
+    ink = (level, level, level, 1.0)
+    width_px = max(1.0, min(request.picture.spatial_shape[-2:]) / 160)
+    edge, colours = _edge(request, case, far, ink, width_px)
+    around, limit = bands.bands(request, case)
     return Drawing(
         edge=edge,
         edge_colours=colours,
+        bands=around,
+        band_colours=np.array([_rgba(one) for one in bands.COLOURS])[limit.astype(int)],
         pairs=_pairs(kept, case, len(request.inputs.spacing_mm)),
         words=tuple(label(margin) for margin in kept),
-        width_px=max(1.0, min(request.picture.spatial_shape[-2:]) / 160),
+        width_px=width_px,
         far_mm=far,
-        ink=(level, level, level, 1.0),
+        ink=ink,
     )
 
 
@@ -65,15 +79,50 @@ def label(margin: Margin) -> str:
     return shown(margin) if margin.name == "all" else f"{margin.name} {shown(margin)}"
 
 
-def _edge(request: Request, case: Measured, far_mm: float) -> tuple[Floats, Floats]:
+def _rgba(word: str) -> tuple[float, float, float, float]:
+    return (int(word[1:3], 16) / 255, int(word[3:5], 16) / 255, int(word[5:7], 16) / 255, 1.0)
+
+
+def _edge(
+    request: Request, case: Measured, far_mm: float, ink: tuple[float, ...], width_px: float
+) -> tuple[Floats, Floats]:
     if case.result.ndim == 2 and len(request.picture.spatial_shape) == 2:
         walked = steps(case, areas(case)["specimen"])
         starts = walked.ends[:, 0] - 0.5  # corners to index units
         data = np.stack([starts, walked.ends[:, 1] - walked.ends[:, 0]], axis=1)
-        return data, _coloured(walked.distance_mm, walked.cut, far_mm)
+        colours = _coloured(walked.distance_mm, walked.cut, far_mm)
+        return data, dashed(colours, kinds(case, walked), ink, max(2, round(2 * width_px)))
     profile = case.result.profile
     points = _in_stack(profile.edge_px, case)
     return points, _coloured(profile.distance_mm, np.ones(len(points), bool), far_mm)
+
+
+def kinds(case: Measured, walked: Steps) -> Any:
+    """(n,) of each step: CUT, OTHER (natural, hole), UNSEEN (frame, section) or UNKNOWN."""
+    import shapely
+
+    middle = walked.ends.mean(axis=1)
+    found = np.where(walked.cut, CUT, OTHER)
+    height, width = case.picture.spatial_shape[-2:]
+    border = (middle <= 0).any(1) | (middle >= (height, width)).any(1)
+    found[border & ~walked.cut] = UNSEEN
+    shapes: Any = areas(case)
+    for kind, code in PAINTED.items():
+        shape = shapes.get(f"edge {kind}")
+        if shape is not None:
+            near = shapely.dwithin(shape, shapely.points(middle[:, ::-1]), BESIDE_PX)
+            found[near & ~walked.cut] = code
+    return found
+
+
+def dashed(colours: Floats, kind: Any, ink: tuple[float, ...], dash: int) -> Floats:
+    """Colours with the unseen edge as dashes and the unknown as dots, so that neither looks like a measured one."""
+    at = np.arange(len(colours)) // dash
+    colours[kind == UNSEEN] = _rgba(UNSEEN_COLOUR)
+    colours[kind == UNKNOWN] = ink
+    gap = ((kind == UNSEEN) & (at % 3 == 2)) | ((kind == UNKNOWN) & (at % 2 == 1))
+    colours[gap, 3] = 0.0
+    return colours
 
 
 def _coloured(distance_mm: Floats, cut: Any, far_mm: float) -> Floats:

@@ -15,6 +15,7 @@ from marginkit.geometry.scene import CLASSES
 
 from . import blank, pictures, roles
 from .forms import LayerChoice, Message, Panel, Words, beside, button, form
+from .inking import Inks
 
 TOLD = {
     "cut": "where the surgeon cut",
@@ -40,17 +41,25 @@ class Edges(Panel):
         self.names = Message()
         paint_kind = button("Paint", self.paint_class, "Paint this class along the outline")
         paint_name = button("Paint", self.paint_name, "Paint this margin along the outline")
+        draw_kind = button("Draw", self.draw_class, "Draw this class as a region that holds that part of the outline")
+        draw_name = button("Draw", self.draw_name, "Draw this margin as a region that holds that part of the outline")
         draw = button("Draw", self.draw_barrier, "Draw the barrier as a line; a double click ends it")
         rows = (
             ("Image", self.image, "The layers are made in its place."),
-            ("Class", beside(self.kind, paint_kind), "What is not painted is taken as found: cut where tissue ends."),
-            ("Margin", beside(self.name, paint_name), f"Name of a margin: {COMMON} …"),
+            (
+                "Class",
+                beside(self.kind, paint_kind, draw_kind),
+                "What is not painted is taken as found: cut where tissue ends.",
+            ),
+            ("Margin", beside(self.name, paint_name, draw_name), f"Name of a margin: {COMMON} …"),
             ("Barrier", beside(self.barrier, draw), "Type of barrier: fascia, periosteum, capsule …"),
         )
         self.rows.addWidget(self.units)
         self.rows.addLayout(form(rows))
+        self.inks = Inks(self.viewer, self.image)
         self.rows.addWidget(self.names)
         self.rows.addWidget(self.message)
+        self.rows.addWidget(self.inks)
         self.rows.addStretch(1)
         self.name.returnPressed.connect(self.paint_name)
         self.viewer.layers.events.inserted.connect(self.look)
@@ -59,6 +68,7 @@ class Edges(Panel):
     def detach(self) -> None:
         """Cut every tie to the viewer."""
         if not self.closed:
+            self.inks.detach()
             self.viewer.layers.events.inserted.disconnect(self.look)
         super().detach()
 
@@ -96,6 +106,36 @@ class Edges(Panel):
         self.message.say(f"Paint along the outline: {name}.")
         self.look()
 
+    def draw_class(self) -> None:
+        """Draw regions of the chosen class."""
+        self._draw(roles.EDGE, "class", CLASSES[self.kind.value() - 1])
+
+    def draw_name(self) -> None:
+        """Draw regions of the margin that is written."""
+        name = self.name.text().strip()
+        if not name or name == "all":
+            self.message.say("Write the name of a margin; 'all' is that of the whole edge.", "error")
+            return
+        self._draw(roles.NAMES, "name", name)
+
+    def _draw(self, role: str, column: str, word: str) -> None:
+        """Draw polygons; where the same was painted before, Margins asks which of the two counts."""
+        image = self.image.layer()
+        if image is None:
+            self.message.say("Open an image.", "error")
+            return
+        layer = self._layer(role, drawn=True)
+        if layer is None:
+            held = {pictures.KEY: {"role": role}}
+            look = {"name": role, "edge_color": "#56b4e9", "face_color": "#56b4e940", "metadata": held}
+            layer = blank.shapes(self.viewer, image, features={column: np.empty(0, object)}, **look)
+        layer.feature_defaults = {column: [word]}
+        self.viewer.layers.selection.active = layer
+        layer.mode = "add_polygon"
+        painted = self._layer(role) is not None
+        also = " It was painted too: choose one of the two layers in Margins." if painted else ""
+        self.message.say(f"Draw around that part of the outline: {word}.{also}")
+
     def draw_barrier(self) -> None:
         """Draw lines of the type that is written."""
         image = self.image.layer()
@@ -103,7 +143,7 @@ class Edges(Panel):
         if image is None or not kind:
             self.message.say("Open an image." if image is None else "Write the type of the barrier.", "error")
             return
-        layer = self._layer(roles.BARRIER)
+        layer = self._layer(roles.BARRIER, drawn=True)
         if layer is None:
             held = {pictures.KEY: {"role": roles.BARRIER}}
             look = {"name": roles.BARRIER, "edge_color": "#56b4e9", "face_color": "transparent", "metadata": held}
@@ -113,8 +153,10 @@ class Edges(Panel):
         layer.mode = "add_path"
         self.message.say(f"Draw the {kind} as a line.")
 
-    def _layer(self, role: str) -> Any:
-        return next((one for one in self.viewer.layers if roles.role_of(one) == role), None)
+    def _layer(self, role: str, *, drawn: bool = False) -> Any:
+        kind = "Shapes" if drawn else "Labels"
+        found = (one for one in self.viewer.layers if roles.role_of(one) == role)
+        return next((one for one in found if type(one).__name__ == kind), None)
 
     def _painted(self, role: str) -> Any:
         image = self.image.layer()

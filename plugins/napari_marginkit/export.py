@@ -1,35 +1,49 @@
 """The panel of export: the shown result as files, the same as the command line writes, and the masks it was made of.
 
-The surprising thing: what is exported is what was measured, not what is painted by now.
+The surprising thing: what is exported is what was measured, not what is painted by now. The case file beneath is the
+other way round: it keeps what is seen, to go on with.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QLineEdit
+from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QLineEdit
 
 from marginkit import files, pipeline
 from marginkit.errors import FileError, MarginError
 from marginkit.records import Measured
 
-from . import showing, writing
+from . import commandline, showing
 from .asking import Request
+from .casefile import CaseFile
 from .forms import Panel, beside, button, form
+
+NO_LINE = "No command line: the image is no file, or a layer lies on a grid of its own."
+
+
+@dataclass(frozen=True)
+class Written:
+    """The files written, and the command line that measures from them; empty where there is none."""
+
+    paths: list[Path]
+    line: str
 
 
 class Export(Panel):
-    """Choose a folder, write the shown case into it."""
+    """Choose a folder, write the shown case into it; keep the case itself."""
 
     def __init__(self, napari_viewer: Any) -> None:
         super().__init__(napari_viewer)
-        self.folder, self.case = QLineEdit(), QLineEdit()
+        self.folder, self.case, self.line = QLineEdit(), QLineEdit(), QLineEdit()
         self.case.setPlaceholderText("as the image")
-        self.masks = QCheckBox("masks too, as OME-TIFF with pixel size")
+        self.line.setReadOnly(True)
+        self.line.setPlaceholderText("after writing")
+        self.masks = QCheckBox("regions too: OME-TIFF with pixel size, GeoJSON")
         self.masks.setChecked(True)
+        copy = button("Copy", self.copy, "Copy the command line")
         self.rows.addLayout(
             form(
                 (
@@ -41,6 +55,11 @@ class Export(Panel):
         )
         self.rows.addWidget(button("Write", self.write, "Result, picture and outlines of what is shown"))
         self.rows.addWidget(self.message)
+        told = "Run in the case's folder, it gives the same numbers."
+        self.rows.addLayout(form((("Command", beside(self.line, copy), told),)))
+        self.kept = CaseFile(self.viewer)
+        self.rows.addSpacing(16)
+        self.rows.addWidget(self.kept)
         self.rows.addStretch(1)
 
     def browse(self) -> None:
@@ -48,6 +67,10 @@ class Export(Panel):
         chosen = QFileDialog.getExistingDirectory(self, "Folder for results")
         if chosen:
             self.folder.setText(chosen)
+
+    def copy(self) -> None:
+        """The command line on the clipboard."""
+        QApplication.clipboard().setText(self.line.text())
 
     def write(self) -> None:
         """Write the case that is shown."""
@@ -58,12 +81,15 @@ class Export(Panel):
         except MarginError as error:
             self.message.fail(error)
             return
-        names = ", ".join(path.name for path in written)
-        self.message.say(f"Written to {written[0].parent}: {names}", "good")
+        names = ", ".join(path.name for path in written.paths)
+        self.message.say(f"Written to {written.paths[0].parent}: {names}", "good")
+        self.line.setText(written.line)
+        self.line.setCursorPosition(0)
+        self.line.setPlaceholderText(NO_LINE if self.masks.isChecked() else "needs the regions")
 
 
-def write(shown: tuple[Request, Measured] | None, folder: str, name: str, masks: bool) -> list[Path]:
-    """The files written. FileError E-FILE-12 where nothing is shown, no folder is given, or it is already there."""
+def write(shown: tuple[Request, Measured] | None, folder: str, name: str, masks: bool) -> Written:
+    """What was written. FileError E-FILE-12 where nothing is shown, no folder is given, or it is already there."""
     if shown is None:
         raise FileError("E-FILE-12", "nothing is measured", remedy="Measure first.")
     if not folder.strip():
@@ -74,19 +100,7 @@ def write(shown: tuple[Request, Measured] | None, folder: str, name: str, masks:
     if target.exists():
         raise FileError("E-FILE-12", "the case is already there", file=target, remedy="Give it another name.")
     written = pipeline.write(case, target)
-    return written + (_masks(request, target) if masks else [])
-
-
-def _masks(request: Request, folder: Path) -> list[Path]:
-    """The regions that are masks, each on its own grid. Outlines are in the GeoJSON already."""
-    written = []
-    for name, region in request.regions.items():
-        if region.kind == "polygon" or region.origin_px is not None:
-            continue
-        path = folder / f"{files.safe_case_name(name)}.ome.tif"
-        pixels: Any = region.data
-        spacing = region.spacing_mm or request.inputs.spacing_mm
-        labels = np.asarray(pixels >= 0.5 if region.kind == "probability" else pixels).astype(np.uint8)
-        writing.write_labels(str(path), labels, {"scale": spacing, "units": ("mm",) * labels.ndim, "name": name})
-        written.append(path)
-    return written
+    if not masks:
+        return Written(written, "")
+    sources, regions = commandline.write(request, target)
+    return Written(written + regions, commandline.line(replace(request, case=case.case), sources))

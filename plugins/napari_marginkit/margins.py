@@ -14,9 +14,10 @@ from marginkit.live import Near
 from marginkit.records import STATES, Failed, Margin, Measured
 from marginkit.wording import interval, millimetres, shown
 
-from . import pictures, roles, showing
+from . import keeping, pictures, roles, showing
 from .asking import Form, Request, freeze
 from .drawing import ramp
+from .filling import fill, limits
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
 from .strokes import Strokes
@@ -32,7 +33,8 @@ TIPS = {
     "specimen": "All tissue, tumor included; its outline is the edge.",
     "edge": "Optional: labels 1 cut, 2 natural, 3 section, 4 frame, 5 hole, 6 unknown painted along the outline; "
     "or shapes with a feature 'class'.",
-    "sectors": "Optional: up, right, down, left or degrees clockwise from up, each with a name.",
+    "sectors": "Optional: up, right, down, left, by the compass n, ne …, by the clock 12h, 3h …, or degrees clockwise "
+    "from up, each with a name.",
 }
 
 
@@ -54,6 +56,7 @@ class MarginsPanel(Panel):
         self._choices()
         self._layout()
         self._listen()
+        fill(self)
 
     def _choices(self) -> None:
         viewer = self.viewer
@@ -66,10 +69,11 @@ class MarginsPanel(Panel):
         self.names = LayerChoice(viewer, DRAWN, [roles.NAMES])
         self.barrier = LayerChoice(viewer, DRAWN, [roles.BARRIER])
         self.sectors = QLineEdit()
-        self.sectors.setPlaceholderText("up=superior, down=inferior")
+        self.sectors.setPlaceholderText("up=superior, 6h=inferior, e=lateral")
         self.state = Words({"not known": None, **{state: state for state in STATES}})
         self.policies = Checks("policies", {key: policy.title for key, policy in judging.policies().items()})
         self.radiotherapy = Words(KNOWN)
+        self.limits = QLineEdit("1, 5")
         self.live = QCheckBox("while painting")
         self.live.setChecked(True)
 
@@ -84,6 +88,7 @@ class MarginsPanel(Panel):
             ("Barrier", self.barrier, "Optional: fascia, capsule … as lines or labels."),
             ("Specimen state", self.state, "Policies are made for some states only."),
             ("Policies", self.policies, "Published rules that turn a margin into a category."),
+            ("Limits, mm", self.limits, "Bands around the tumor, and how much edge lies nearer: 1, 5."),
             ("Radiotherapy", self.radiotherapy, "Adjuvant radiotherapy, which some policies ask for."),
         )
         self.scale = Message()
@@ -111,11 +116,12 @@ class MarginsPanel(Panel):
     def _listen(self) -> None:
         for choice in (self.image, self.target, self.specimen, self.edge, self.names, self.barrier):
             choice.changed.connect(self._rewire)
-        for field in (self.target_labels, self.specimen_labels, self.sectors):
+        for field in (self.target_labels, self.specimen_labels, self.sectors, self.limits):
             field.editingFinished.connect(self.touched)
         for words in (self.role, self.state, self.radiotherapy):
             words.currentIndexChanged.connect(self.touched)
         self.policies.changed.connect(self.touched)
+        self.viewer.layers.events.inserted.connect(self._opened)
         self._rewire()
 
     def form(self) -> Form:
@@ -134,7 +140,11 @@ class MarginsPanel(Panel):
             state=self.state.value(),
             policies=self.policies.values(),
             radiotherapy=self.radiotherapy.value(),
+            limits_mm=limits(self.limits.text()),
         )
+
+    def _opened(self, _: Any) -> None:
+        fill(self)
 
     def measure(self) -> None:
         """Ask for the margins of what is seen now."""
@@ -162,7 +172,8 @@ class MarginsPanel(Panel):
 
     def _ask(self, *, again: bool) -> None:
         try:
-            request = freeze(self.form(), self.viewer.layers)
+            wanted = self.form()
+            request = freeze(wanted, self.viewer.layers)
         except MarginError as error:
             self._runner.drop()
             self._asked = None
@@ -170,6 +181,7 @@ class MarginsPanel(Panel):
             return
         if not again and request.same(self._asked):
             return
+        keeping.note(wanted.image, keeping.ASKED, wanted)
         self._asked = request
         self._strokes.asked()
         self._runner.ask(request)
@@ -324,6 +336,8 @@ class MarginsPanel(Panel):
         self._timer.stop()
         self._runner.drop()
         self._unwire()
+        if not self.closed:
+            self.viewer.layers.events.inserted.disconnect(self._opened)
         super().detach()
 
 

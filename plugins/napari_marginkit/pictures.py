@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from marginkit import opening
+from marginkit import opening, samples
 from marginkit.errors import AxesError, CalibrationError, plain
 from marginkit.records import Claim, Level, Picture
 
@@ -46,6 +46,16 @@ def kept(layer: Any, which: str = "picture") -> Picture | None:
     held = layer.metadata.get(KEY)
     found = held.get(which) if isinstance(held, Mapping) else None
     return found if isinstance(found, Picture) and found.spatial_shape == spatial_shape(layer) else None
+
+
+def path_of(layer: Any) -> str:
+    """The file of an image layer, that of a sample its bundled image; empty where there is none."""
+    source, known = getattr(layer, "source", None), kept(layer)
+    path = getattr(source, "path", None)
+    if path:
+        return str(path)
+    sample = known is not None and (getattr(source, "sample", None) or ("",))[0] == KEY
+    return str(samples.folder() / known.name) if known is not None and sample else ""
 
 
 def level0(layer: Any) -> Any:

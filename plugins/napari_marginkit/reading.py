@@ -14,7 +14,7 @@ from marginkit import opening
 from marginkit.errors import AxesError, MarginError
 from marginkit.records import Picture
 
-from . import pictures
+from . import pictures, restoring
 from .lazy import LazyLevel
 
 WHOLE_BYTES = 1 << 28  # a picture of one level and at most this is read at once
@@ -28,6 +28,8 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     """The reader of one file or folder; None, fast, where marginkit has none."""
     if not isinstance(path, str):
         return None
+    if restoring.is_case(path):
+        return read
     try:
         opening.choose(path)
     except MarginError:
@@ -36,7 +38,9 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
 
 
 def read(path: str) -> list[LayerData]:
-    """The layers of a file: one, or one a channel."""
+    """The layers of a file: one, or one a channel; of a kept case all of its layers."""
+    if restoring.is_case(path):
+        return restoring.read(path)
     raw = opening.uncalibrated(path)
     return [_labels(raw)] if _is_labels(path) else layers(raw)
 

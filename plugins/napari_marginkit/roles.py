@@ -41,6 +41,8 @@ def role_of(layer: Any) -> str:
     held = layer.metadata.get(KEY)
     if isinstance(held, Mapping) and held.get("role"):
         return str(held["role"])
+    if type(layer).__name__ == "Image":  # a picture called specimen.png is no specimen
+        return ""
     name = layer.name.lower()
     return next((role for role in (SPECIMEN, TUMOR, SIGNAL, BARRIER, EDGE, NAMES) if role in name), "")
 

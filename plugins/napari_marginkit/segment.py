@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QProgressBar, QWidget
 
-from marginkit import segmenting, shelf, sources
-from marginkit.errors import MarginError, MeasureError
+from marginkit import flags, segmenting, shelf, sources
+from marginkit.errors import GridError, MarginError, MeasureError
+from marginkit.lights import Around
 from marginkit.records import Picture, Region
 
 from . import pictures, placing, roles
@@ -24,12 +25,17 @@ from .forms import LayerChoice, Panel, Words, beside, button, form
 from .working import Runner
 
 SETTLE_MS = 250
+LIKELY = {True: "stain", False: "threshold"}  # for a tumor, by whether the image has colours
+GROUND = "Fluorescence: a layer that marks the background, instead of the one that the option names."
 ROLE = {"tissue": roles.SPECIMEN, "tumor": roles.TUMOR, "signal": roles.SIGNAL}
 
 
 @dataclass(frozen=True, eq=False)
 class Wish:
-    """A segmentation that is asked for, frozen. place : keywords of a layer on the image's pixels."""
+    """A segmentation that is asked for, frozen.
+
+    place : keywords of a layer on the image's pixels. ground : name and mask of the background, where it is a layer.
+    """
 
     picture: Picture
     method: segmenting.Method
@@ -37,11 +43,14 @@ class Wish:
     maker: str
     spacing: tuple[float, ...]
     place: Mapping[str, Any]
+    ground: tuple[str, Any] | None = None
 
 
 def segmented(wish: Wish) -> segmenting.Found | MarginError:
     """What was found, or why there is nothing; never raises."""
     try:
+        if wish.ground is not None:
+            return against(wish, *wish.ground)
         found = segmenting.classes(wish.picture, wish.method, wish.what)
     except MarginError as error:
         return error
@@ -49,6 +58,20 @@ def segmented(wish: Wish) -> segmenting.Found | MarginError:
         cause = f"{type(error).__name__}: {error}"
         return MeasureError("E-MSR-05", f"segmenter {wish.method.name} failed", cause=cause)
     return found
+
+
+def against(wish: Wish, name: str, mask: Any) -> segmenting.Found:
+    """What was found against a background that is a layer, with the ratio of the two."""
+    module, spacing = wish.method.module, wish.picture.spacing_mm
+    options = replace(wish.method.options, background=f"layer {name}")
+    around = Around(spacing, drawn=(name, mask))
+    region = module.segment(wish.picture, options, around)
+    numbers = module.light(wish.picture, options, around).numbers
+    told = [f"{word.upper()} {numbers[word]:.2f}" for word in ("tbr", "cnr") if numbers.get(word) is not None]
+    spread = numbers.get("tbr_range")
+    told += [f"TBR {spread[0]:.2f} to {spread[1]:.2f} over the other backgrounds too"] if spread else []
+    notes = tuple(flags.sentence(flag) for flag in region.flags)
+    return segmenting.Found({wish.what: region}, region.maker, (*notes, *([", ".join(told)] if told else [])))
 
 
 class Segment(Panel):
@@ -67,6 +90,8 @@ class Segment(Panel):
         self.what = Words({what: what for what in self._gives()})
         self.method = QComboBox()
         self.live = QCheckBox("as options change")
+        self.ground = LayerChoice(self.viewer, ["labels", "shapes"])
+        self.ground_row = beside(self.ground)
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)
         self.bar.hide()
@@ -84,6 +109,7 @@ class Segment(Panel):
             )
         )
         self.rows.addLayout(self.options)
+        self.rows.addLayout(form((("Background", self.ground_row, GROUND),)))
         self.rows.addWidget(self.told)
         find = button("Find", self.run, "Segment; a layer of the same role is replaced, undo brings it back")
         self.rows.addWidget(beside(find, self.live))
@@ -93,6 +119,7 @@ class Segment(Panel):
         self.what.currentIndexChanged.connect(self._methods)
         self.method.currentIndexChanged.connect(self._form)
         self.image.changed.connect(self._touched)
+        self.ground.changed.connect(self._touched)
         self._methods()
 
     def _gives(self) -> list[str]:
@@ -102,7 +129,9 @@ class Segment(Panel):
         self.method.blockSignals(True)
         self.method.clear()
         self.method.addItems([name for name, one in self._shelf.items() if self.what.value() in one.GIVES])
-        self.method.setCurrentText(segmenting.USUAL.get(self.what.value(), ""))
+        image = self.image.layer()
+        likely = LIKELY[bool(getattr(image, "rgb", False))]
+        self.method.setCurrentText(segmenting.USUAL.get(self.what.value(), likely))
         self.method.blockSignals(False)
         self._form()
 
@@ -118,6 +147,7 @@ class Segment(Panel):
         segmenter = self.segmenter()
         if segmenter is None:
             return
+        self.ground_row.setEnabled(hasattr(segmenter, "light"))
         hints, words = get_type_hints(segmenter.Options), _words(segmenter.Options)
         for one in (f for f in fields(segmenter.Options) if f.init):
             widget = _field(hints[one.name], one.default, self._touched)
@@ -154,6 +184,7 @@ class Segment(Panel):
             options = sources.typed_options(segmenter, self.words())
             picture = pictures.picture_of(image)
             placing.refuse_mixed(self.viewer.layers)
+            ground = self._ground(image) if hasattr(segmenter, "light") else None
         except MarginError as error:
             self.message.fail(error)
             return
@@ -161,7 +192,21 @@ class Segment(Panel):
         spacing = picture.spacing_mm or (1.0,) * image.ndim
         place = placing.transform_of(image)
         method = segmenting.Method(segmenter.NAME, segmenter, options)
-        self._runner.ask(Wish(picture, method, self.what.value(), maker, spacing, place))
+        self._runner.ask(Wish(picture, method, self.what.value(), maker, spacing, place, ground))
+
+    def _ground(self, image: Any) -> tuple[str, Any] | None:
+        """Name and mask of the layer that is the background. GridError E-GRID-07 where it lies on other pixels."""
+        layer = self.ground.layer()
+        if layer is None:
+            return None
+        shape, place, now = pictures.spatial_shape(image), placing.transform_of(image), placing.transform_of(layer)
+        drawn = hasattr(layer, "to_labels")
+        fits = all(np.array_equal(now[key], place[key]) for key in now) if drawn else on_grid(layer, shape, place)
+        if not fits:
+            remedy = "Draw it on a layer in the image's place."
+            raise GridError("E-GRID-07", "the background lies on other pixels", cause=layer.name, remedy=remedy)
+        mask = np.asarray(layer.to_labels(shape) if drawn else layer.data) != 0
+        return layer.name, mask
 
     def _found(self, wish: Wish, answer: segmenting.Found | MarginError) -> None:
         if self.closed:
@@ -196,7 +241,7 @@ def put(viewer: Any, wish: Wish, region: Region) -> Any:
     look = roles.look(role)
     look["metadata"][pictures.KEY]["maker"] = region.maker or wish.maker
     pixels = np.asarray(region.data).astype(np.uint8)
-    old = next((one for one in viewer.layers if roles.role_of(one) == role and _same(one, pixels, place)), None)
+    old = next((one for one in viewer.layers if roles.role_of(one) == role and on_grid(one, pixels.shape, place)), None)
     if old is None:
         return viewer.add_labels(pixels, **{**look, **place})
     changed = np.nonzero(np.asarray(old.data) != pixels)
@@ -206,9 +251,9 @@ def put(viewer: Any, wish: Wish, region: Region) -> Any:
     return old
 
 
-def _same(layer: Any, pixels: Any, place: Mapping[str, Any]) -> bool:
+def on_grid(layer: Any, shape: tuple[int, ...], place: Mapping[str, Any]) -> bool:
     """Whether a layer is of labels on exactly this grid."""
-    if type(layer).__name__ != "Labels" or np.shape(layer.data) != pixels.shape:
+    if type(layer).__name__ != "Labels" or np.shape(layer.data) != shape:
         return False
     now = placing.transform_of(layer)
     return all(np.array_equal(now[key], place[key]) for key in now)

@@ -20,13 +20,14 @@ from .asking import Request
 from .drawing import Drawing, told
 from .pictures import KEY
 
-EDGE, PAIRS, ENDS = "cut edge by distance", "closest pairs", "margins"
+EDGE, PAIRS, ENDS, BANDS = "cut edge by distance", "closest pairs", "margins", "bands around the tumor"
 ROLE = "result"
 
 
 def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
     """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
     with _selection(viewer):
+        _lines(viewer, request, BANDS, drawing.bands, drawing.band_colours, drawing.width_px / 3)
         if drawing.edge.ndim == 3:
             _lines(viewer, request, EDGE, drawing.edge, drawing.edge_colours, drawing.width_px)
         else:
@@ -74,7 +75,7 @@ def _ours(layer: Any, name: str = "") -> bool:
     return (
         isinstance(held, dict)
         and held.get("role") == ROLE
-        and held.get("part") in ((name,) if name else (EDGE, PAIRS, ENDS))
+        and held.get("part") in ((name,) if name else (EDGE, PAIRS, ENDS, BANDS))
     )
 
 

@@ -62,13 +62,18 @@ class Runner:
         from napari.qt.threading import create_worker
 
         self._request, self._wanted = request, True
-        worker: Any = create_worker(self._work, request, _start_thread=False)
+        worker: Any = create_worker(self._boxed, request, _start_thread=False)
         worker.returned.connect(self._returned)
         self._running = worker
         self._idle(False)
         worker.start()
 
-    def _returned(self, outcome: Any) -> None:
+    def _boxed(self, request: Any) -> tuple[Any]:
+        """An answer that is an error, in a box: the worker would raise what it returns, and PyQt6 would abort."""
+        return (self._work(request),)
+
+    def _returned(self, boxed: tuple[Any]) -> None:
+        (outcome,) = boxed
         request, wanted = self._request, self._wanted
         self._running = self._request = None
         waiting, self._waiting = self._waiting, None

@@ -176,3 +176,15 @@ def test_H05_a_panel_that_was_taken_away_does_nothing_more(viewer: Any, qtbot: A
     assert not one._timer.isActive()
     assert not one._runner.busy
     assert roles.SIGNAL not in viewer.layers
+
+
+def test_a_segmenter_that_refuses_says_so_beside_its_form(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("marginkit", "excision")
+    one = panel(viewer, "Segment")
+    one.what.setCurrentText("tumor")
+    assert one.method.currentText() == "stain"
+    one.method.setCurrentText("fluorescence")
+    one.run()
+    qtbot.waitUntil(lambda: bool(one.message.text()), timeout=20_000)
+    assert "E-PIX-01" in one.message.text()
+    assert not one._runner.busy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Shapes
-from napari_marginkit import placing
+from napari_marginkit import placing, roles
 from napari_marginkit.asking import Form, answer, freeze
 
 from marginkit.errors import MarginError
@@ -155,3 +155,8 @@ def test_a_micrometre_that_another_reader_invented_is_a_claim_with_a_doubt() -> 
     assert "implausible_pixel_size" in case.picture.flags
     with pytest.raises(MarginError, match=r"E-CAL-03.*96 dpi"):
         freeze(Form(*trio(scale=(25400 / 96,) * 2, units=("um", "um"))))
+
+
+def test_a_picture_called_specimen_is_no_specimen() -> None:
+    assert roles.role_of(Image(np.ones((9, 9)), name="specimen.png")) == ""
+    assert roles.role_of(Labels(np.ones((9, 9), np.uint8), name="my specimen")) == roles.SPECIMEN
