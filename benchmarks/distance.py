@@ -1,13 +1,15 @@
-"""Time and memory of one measurement against the usual routes, each in the same run.
+"""Time and memory of exact distances against the usual routes, all in the same run, by turns.
 
-    python benchmarks/distance.py                 the table of docs/benchmarks.md
-    python benchmarks/distance.py 1000 4000       some sizes only
+    python benchmarks/distance.py                      every table of docs/benchmarks.md
+    python benchmarks/distance.py 2d 1000 4000         sections of these sizes
+    python benchmarks/distance.py hostile|3d|memory    the other tables, one at a time
 
-marginkit finds the whole result: the margin, its interval, the closest pair, the profile along the whole edge, edge
-classes, pieces, foci. The peers find the distance at each edge pixel and nothing else. They measure from centre to
-centre, which is the upper end of marginkit's interval: that both agree there is checked in every row.
-Peers and marginkit take turns in one process; the first turn is dropped and the median of the others is taken.
-Needs: pip install edt
+Two rows are marginkit's: *edge* answers what the peers answer (each point of the edge and its nearest tumor point),
+*measure* the whole result (margin, interval, closest pair, profile, classes, pieces, foci). Both are timed with the
+compiled kernel and without it, and their answers are checked to be the same. Peers find the distance at each edge pixel
+from centre to centre, which is the upper end of marginkit's interval: that is checked too. The first turn is
+dropped; the median of the others counts.
+Needs: pip install edt pykdtree simpleitk
 """
 
 from __future__ import annotations
@@ -17,33 +19,49 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scenes import Mask, section, stack
+from scenes import HOSTILE, Mask, foci_stack, hostile, section, stack
 
 import marginkit as mk
+from marginkit.geometry import bits, compiled
+from marginkit.geometry.lattice import Lattice, regular_ticks
 
 SPACING = {2: (0.00025, 0.00025), 3: (1.5, 0.4, 0.4)}
 LARGEST_FOR_SCIPY = 110_000_000  # pixels; beyond it SciPy's transform needs more memory than the machine has
+TURNS = 3
+
+
+def cross(mask: Mask, grown: bool) -> Mask:
+    """The mask grown or shrunk by the pixels that share a side."""
+    import cv2
+    from scipy import ndimage
+
+    if mask.ndim == 3:
+        return ndimage.binary_dilation(mask) if grown else ndimage.binary_erosion(mask)
+    change = cv2.dilate if grown else cv2.erode
+    out: Mask = change(mask.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))).view(bool)
+    return out
 
 
 def outside_edge(specimen: Mask) -> Mask:
     """Pixels outside the specimen that share a side with it."""
-    from scipy import ndimage
+    return cross(specimen, True) & ~specimen
 
-    if specimen.ndim == 3:
-        return ndimage.binary_dilation(specimen) & ~specimen
-    import cv2
 
-    grown = cv2.dilate(specimen.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))
-    return (grown > 0) & ~specimen
+def points(mask: Mask) -> Any:
+    flat = np.flatnonzero(mask)
+    return np.stack(np.unravel_index(flat, mask.shape), axis=1) * np.array(SPACING[mask.ndim])
 
 
 def with_edt(tumor: Mask, specimen: Mask) -> float:
     import edt
 
     at = outside_edge(specimen)
-    return float(edt.edt(~tumor, anisotropy=SPACING[tumor.ndim], parallel=2)[at].min())
+    spacing = SPACING[tumor.ndim]
+    relative = tuple(s / spacing[-1] for s in spacing)  # in mm its float32 loses digits
+    return float(edt.edt(~tumor, anisotropy=relative, parallel=2)[at].min()) * spacing[-1]
 
 
 def with_scipy(tumor: Mask, specimen: Mask) -> float:
@@ -52,47 +70,117 @@ def with_scipy(tumor: Mask, specimen: Mask) -> float:
     return float(ndimage.distance_transform_edt(~tumor, SPACING[tumor.ndim])[outside_edge(specimen)].min())
 
 
-def with_tree(tumor: Mask, specimen: Mask) -> float:
+def with_sitk(tumor: Mask, specimen: Mask) -> float:
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(tumor.view(np.uint8))
+    image.SetSpacing(SPACING[tumor.ndim][::-1])
+    away = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=True)
+    return float(sitk.GetArrayViewFromImage(away)[outside_edge(specimen)].min())
+
+
+def with_cv2(tumor: Mask, specimen: Mask) -> float:
+    import cv2
+
+    away = cv2.distanceTransform((~tumor).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return float(away[outside_edge(specimen)].min()) * SPACING[2][0]
+
+
+def with_ckdtree(tumor: Mask, specimen: Mask) -> float:
     """The expert's route: boundary pixels and a k-d tree."""
-    from scipy import ndimage
     from scipy.spatial import cKDTree
 
-    if tumor.ndim == 2:
-        import cv2
-
-        core = cv2.erode(tumor.view(np.uint8), cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))) > 0
-    else:
-        core = ndimage.binary_erosion(tumor)
-    spacing = np.array(SPACING[tumor.ndim])
-    tree = cKDTree(np.argwhere(tumor & ~core) * spacing, balanced_tree=False, compact_nodes=False)
-    return float(tree.query(np.argwhere(outside_edge(specimen)) * spacing, workers=2)[0].min())
+    tree = cKDTree(points(tumor & ~cross(tumor, False)), balanced_tree=False, compact_nodes=False)
+    return float(tree.query(points(outside_edge(specimen)), workers=2)[0].min())
 
 
-def with_marginkit(tumor: Mask, specimen: Mask) -> float:
+def with_pykdtree(tumor: Mask, specimen: Mask) -> float:
+    from pykdtree.kdtree import KDTree
+
+    return float(KDTree(points(tumor & ~cross(tumor, False))).query(points(outside_edge(specimen)))[0].min())
+
+
+def with_edge(tumor: Mask, specimen: Mask) -> float:
+    """Each point of the specimen's edge and its nearest tumor point; the least distance between pixels."""
+    lattice = Lattice(regular_ticks(tumor.shape), np.array(SPACING[tumor.ndim]))
+    of, ask = (lattice.corner_px(bits.boundary_vertices(bits.pack(mask))) for mask in (tumor, specimen))
+    return float(lattice.distance_mm(ask, of[lattice.points(of).nearest(lattice.points(ask))]).min())
+
+
+def with_measure(tumor: Mask, specimen: Mask) -> float:
     got = mk.measure(tumor, specimen, SPACING[tumor.ndim], holes="cut")  # the peers do not tell holes from the outside
     assert got.interval_mm is not None
     return got.interval_mm[1]
 
 
+PEERS = {
+    "cKDTree": with_ckdtree,
+    "pykdtree": with_pykdtree,
+    "OpenCV precise": with_cv2,
+    "edt": with_edt,
+    "SimpleITK": with_sitk,
+    "SciPy": with_scipy,
+}
+OWN = {"edge": with_edge, "measure": with_measure}
+
+
 def made(name: str) -> tuple[Mask, Mask]:
-    return stack() if name == "stack" else section(int(name))
+    """The masks of a row."""
+    if name in HOSTILE:
+        return hostile(name)
+    return {"stack": stack, "foci": foci_stack}[name]() if not name.isdigit() else section(int(name))
 
 
-def peak(name: str) -> tuple[float, float]:
-    """MB of both masks, and MB that measuring adds to them in a fresh process."""
-    lines = subprocess.run(
-        [sys.executable, __file__, "--peak", name], capture_output=True, text=True, check=True
-    ).stdout.split()
+def timed(route: Callable[[Mask, Mask], float], *masks: Mask) -> tuple[float, float]:
+    start = time.perf_counter()
+    value = route(*masks)
+    return time.perf_counter() - start, value
+
+
+def rows(name: str) -> str:
+    """The lines of one pair of masks: milliseconds of marginkit, and of each peer how many times longer it took."""
+    tumor, specimen = made(name)
+    peers = {k: v for k, v in PEERS.items() if tumor.size <= LARGEST_FOR_SCIPY or k != "SciPy"}
+    if tumor.ndim == 3:
+        del peers["OpenCV precise"]
+    seconds: dict[str, list[float]] = {}
+    values: dict[str, float] = {}
+    for turn in range(TURNS):
+        for own, route in OWN.items():
+            seconds.setdefault(own, []).append((got := timed(route, tumor, specimen))[0])
+            values[own] = got[1]
+            with compiled.switched_off():
+                seconds.setdefault(f"{own}, NumPy", []).append((other := timed(route, tumor, specimen))[0])
+            assert got[1] == other[1], f"{own}: {got[1]} with the kernel, {other[1]} without"
+        for peer, route in peers.items():
+            if peer == "SciPy" and turn > 1:
+                continue
+            took, value = timed(route, tumor, specimen)
+            seconds.setdefault(peer, []).append(took)
+            assert abs(value - values["measure"]) <= 1e-5 * value, f"{peer}: {value}, marginkit {values['measure']}"
+    median = {route: float(np.median(times[1:])) for route, times in seconds.items()}
+    lines = []
+    for own in (f"{route}{how}" for route in OWN for how in ("", ", NumPy")):
+        ratios = [f"{median[p] / median[own]:.1f}" if p in median else "-" for p in PEERS]
+        lines.append(f"| {name} | {own} | {median[own] * 1e3:.0f} | {' | '.join(ratios)} |")
+    return "\n".join(lines)
+
+
+def peak(name: str, route: str) -> tuple[float, float]:
+    """MB of both masks, and MB that a route adds to them in a fresh process."""
+    command = [sys.executable, __file__, "--peak", name, route]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return float(lines[0]), float(lines[1])
 
 
-def print_peak(name: str) -> None:
-    """Measure once in this process and print MB of the masks and MB above them (Linux)."""
-    with_marginkit(*section(64))  # loads what measuring needs
+def print_peak(name: str, route: str) -> None:
+    """Run a route once in this process and print MB of the masks and MB above them (Linux)."""
+    function = {**OWN, **PEERS}[route]
+    function(*section(64))  # loads what it needs
     tumor, specimen = made(name)
     Path("/proc/self/clear_refs").write_text("5")  # forget the peak of making the masks
     before = status_mb("VmRSS")
-    with_marginkit(tumor, specimen)
+    function(tumor, specimen)
     print((tumor.nbytes + specimen.nbytes) / 2**20, status_mb("VmHWM") - before)
 
 
@@ -100,48 +188,28 @@ def status_mb(field: str) -> float:
     return float(Path("/proc/self/status").read_text().partition(f"{field}:")[2].split()[0]) / 1024
 
 
-def timed(route: Callable[[Mask, Mask], float], tumor: Mask, specimen: Mask) -> tuple[float, float]:
-    start = time.perf_counter()
-    value = route(tumor, specimen)
-    return time.perf_counter() - start, value
-
-
-def row(name: str) -> str:
-    """One line of the table."""
-    tumor, specimen = made(name)
-    routes = {"marginkit": with_marginkit, "tree": with_tree, "edt": with_edt, "scipy": with_scipy}
-    if tumor.size > LARGEST_FOR_SCIPY:
-        del routes["scipy"]
-    turns = 6 if tumor.size <= LARGEST_FOR_SCIPY else 4
-    seconds: dict[str, list[float]] = {route: [] for route in routes}
-    for turn in range(turns):
-        for route, function in routes.items():
-            if route == "scipy" and turn > 2:
-                continue
-            took, value = timed(function, tumor, specimen)
-            seconds[route].append(took)
-            if route == "marginkit":
-                mine = value
-            assert abs(value - mine) <= 1e-3 * mine, f"{route}: {value}, marginkit: {mine}"
-    median = {route: float(np.median(times[1:])) for route, times in seconds.items()}
-    masks, extra = peak(name)
-    size = "512 x 512 x 200" if name == "stack" else f"{name} x {name}"
-    ratios = [f"{median[r] / median['marginkit']:.1f}" if r in median else "-" for r in ("tree", "edt", "scipy")]
-    return f"| {size} | {median['marginkit'] * 1e3:.0f} | {' | '.join(ratios)} | {masks:.0f} | {extra / masks:.0%} |"
+def memory() -> None:
+    print("| pixels | masks MB | edge | measure | cKDTree | edt |")
+    print("|---|---|---|---|---|---|")
+    for name in ("4000", "10000", "20000", "foci"):
+        found = [peak(name, route) for route in ("edge", "measure", "cKDTree", "edt")]
+        print(f"| {name} | {found[0][0]:.0f} | {' | '.join(f'{extra:.0f}' for _, extra in found)} |", flush=True)
 
 
 def main(words: list[str]) -> None:
     if words[:1] == ["--help"]:
         return print(__doc__)
     if words[:1] == ["--peak"]:
-        return print_peak(words[1])
-    print(
-        "| pixels | marginkit ms | boundary + k-d tree ÷ marginkit | edt ÷ marginkit | SciPy ÷ marginkit "
-        "| masks MB | memory above masks |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    for name in words or ["1000", "4000", "10000", "20000", "stack"]:
-        print(row(name), flush=True)
+        return print_peak(*words[1:])
+    tables = {"2d": ["1000", "4000", "10000", "20000"], "hostile": list(HOSTILE), "3d": ["foci", "stack"], "memory": []}
+    for table in words[:1] or tables:
+        if table == "memory":
+            memory()
+            continue
+        print(f"| {table} | marginkit | ms | {' | '.join(f'{peer} ÷ it' for peer in PEERS)} |")
+        print("|---" * (3 + len(PEERS)) + "|")
+        for name in words[1:] or tables[table]:
+            print(rows(name), flush=True)
     return None
 
 

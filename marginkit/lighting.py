@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit import files, fluorescence, opening, registering, shelf, sources
+from marginkit import files, fluorescence, opening, shelf, sources
 from marginkit.errors import FileError, GridError, MarginError, UsageError, plain
 from marginkit.fetching import Fetcher
 from marginkit.lights import Around, Lit, Overlay
@@ -142,6 +142,8 @@ def _opened(fetcher: Fetcher, path: str, role: str) -> Picture:
 
 def _overlay(fetcher: Fetcher, options: Any) -> Overlay:
     """The fluorescence picture laid on the fetcher's, which is another (white light)."""
+    from marginkit import registering
+
     second = _opened(fetcher, options.image, "fluorescence image")
     if not options.edges:
         fluorescence.refuse_pseudocolour(second)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from marginkit import edges, files, flags, judging, lighting, provenance, reading, segmenting, shelf, sources
+from marginkit import edges, files, flags, judging, provenance, reading, segmenting, shelf, sources
 from marginkit.errors import MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
@@ -121,6 +121,8 @@ def measured(job: Job) -> Measured:
 
 def segmented(job: Job, fetcher: Fetcher) -> tuple[dict[str, Region], Mapping[str, Any] | None]:
     """(role to region: tumor or signal, and specimen; the numbers of fluorescence where it was asked for)."""
+    from marginkit import lighting  # and what fluorescence needs
+
     text = job.signal or job.tumor
     light = lighting.asked(text)
     if light is None:

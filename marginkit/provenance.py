@@ -6,15 +6,18 @@ The surprising thing is what is missing: no time, no user, no host, no folder. S
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import Any
 
 import marginkit
+from marginkit.geometry import compiled
 from marginkit.policy import Policy, told
 from marginkit.records import Picture, Region
 
 LIBRARIES = ("numpy", "scipy", "scikit-image", "shapely", "tifffile", "opencv-python-headless")
+VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
 def record(
@@ -29,6 +32,7 @@ def record(
     return {
         "marginkit": marginkit.__version__,
         "python": platform.python_version(),
+        "distances": compiled.route(),
         "libraries": {name: _version(name) for name in LIBRARIES},
         "inputs": [{"role": "image", "name": picture.name, "sha256": picture.sha256}, *inputs],
         "regions": {role: region.maker for role, region in regions.items()},
@@ -39,7 +43,10 @@ def record(
 
 
 def _version(name: str) -> str:
+    """As its metadata say; only that line is read, the whole page takes longer than a small case."""
     try:
-        return metadata.version(name)
+        head = metadata.distribution(name).read_text("METADATA") or ""
     except metadata.PackageNotFoundError:
         return "not installed"
+    found = VERSION.search(head)
+    return found[1] if found else "unknown"

@@ -65,13 +65,9 @@ def test_after_each_stroke_it_is_what_measure_says(
 
 def check(live: Live, tumor: Any, specimen: Any, spacing: Any, **options: Any) -> None:
     """Values, pairs and the distance of every face are those of a full measurement, or it has none either."""
-    found = live.margins()
-    try:
-        result = mk.measure(tumor, specimen, spacing, **options)
-    except MarginError as error:
-        assert error.code in ("E-MSR-01", "E-MSR-02", "E-MSR-03")
-        assert not tumor[specimen].any() or error.code == "E-MSR-02"
-        return
+    if not tumor[specimen].any() or specimen.all():
+        return  # refused by a full measurement
+    found, result = live.margins(), mk.measure(tumor, specimen, spacing, **options)
     for margin in result.margins:
         near = found.get(margin.name)
         pair = margin.closest

@@ -10,7 +10,11 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import marginkit as mk
+from marginkit.geometry import compiled
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV_BIN = "Scripts" if os.name == "nt" else "bin"
@@ -29,11 +33,11 @@ def run(*words: object, cwd: Path, **env: str) -> str:
     return done.stdout
 
 
-def build(kind: str, source: Path, out: Path) -> Path:
+def build(kind: str, source: Path, out: Path, **env: str) -> Path:
     """The sdist or wheel of a folder, built without network. Without hatchling: a skip for a user, a failure in CI."""
     if not os.environ.get("CI"):
         pytest.importorskip("hatchling")
-    run(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", out, cwd=source)
+    run(sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", out, cwd=source, **env)
     (built,) = out.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return built
 
@@ -50,8 +54,10 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(unpacked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the sdist: so the sdist is whole."""
-    return build("wheel", unpacked, tmp_path_factory.mktemp("wheel"))
+    """The wheel, built from a copy of the sdist: so the sdist is whole, and stays without a library."""
+    source = tmp_path_factory.mktemp("source") / "sdist"
+    shutil.copytree(unpacked, source)
+    return build("wheel", source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +79,7 @@ def test_the_wheel_holds_what_it_must(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder, kept in (("marginkit", "marginkit"), ("plugins/napari_marginkit", "napari_marginkit")):
         for file in (ROOT / folder).rglob("*"):
-            if file.is_file() and "__pycache__" not in file.parts:
+            if file.is_file() and "__pycache__" not in file.parts and file.suffix not in (".so", ".dll"):
                 assert f"{kept}/{file.relative_to(ROOT / folder).as_posix()}" in names, file.name
     samples = [file.name for file in (ROOT / "sample_data").iterdir() if file.suffix in (".tif", ".json", ".geojson")]
     assert samples
@@ -82,6 +88,38 @@ def test_the_wheel_holds_what_it_must(wheel: Path) -> None:
         assert kind in names
     assert any(name.startswith("marginkit/pages/templates/") for name in names)
     assert any(name.endswith("/licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_holds_the_kernel_where_a_compiler_is(wheel: Path) -> None:
+    if not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        pytest.skip("no C compiler")
+    assert f"marginkit/geometry/_kernel/{compiled.NAME}" in zipfile.ZipFile(wheel).namelist()
+    assert "-py3-none-" in wheel.name
+    assert not wheel.name.endswith("-any.whl")
+
+
+@pytest.mark.parametrize("hidden", [{"CC": "/nonexistent/cc"}, {"PATH": "", "CC": ""}], ids=["wrong CC", "empty PATH"])
+def test_without_a_compiler_the_wheel_is_pure_and_measures_the_same(
+    hidden: dict[str, str], unpacked: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(unpacked, source)
+    pure = build("wheel", source, tmp_path / "out", **hidden)
+    assert pure.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(pure) as archive:
+        assert not [name for name in archive.namelist() if Path(name).suffix in (".so", ".dll")]
+        archive.extractall(tmp_path / "in")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import numpy as np, marginkit as mk\n"
+    code += "from marginkit.geometry import compiled; print(compiled.route(), mk.__file__)\n"
+    code += "s = np.pad(np.ones((9, 9), bool), 1); t = np.zeros_like(s); t[5, 4] = True\n"
+    code += "print(repr(mk.measure(t, s, (0.3, 0.7)).margins))"
+    route, margins = run(sys.executable, "-c", code, tmp_path / "in", cwd=tmp_path).splitlines()
+    assert route.startswith("NumPy and SciPy (kernel not built")
+    assert route.endswith(str(tmp_path / "in" / "marginkit" / "__init__.py"))
+    specimen = np.pad(np.ones((9, 9), bool), 1)
+    tumor = np.zeros_like(specimen)
+    tumor[5, 4] = True
+    assert margins == repr(mk.measure(tumor, specimen, (0.3, 0.7)).margins)
 
 
 def test_the_wheel_holds_nothing_else(wheel: Path) -> None:
@@ -99,9 +137,18 @@ def test_the_sdist_holds_sources_and_no_data_of_others(unpacked: Path) -> None:
     files = [file.relative_to(unpacked) for file in unpacked.rglob("*") if file.is_file()]
     tops = {file.parts[0] for file in files}
     assert {"marginkit", "plugins", "tests", "docs", "sample_data", "benchmarks", "LICENSE", "README.md"} <= tops
-    assert {"mkdocs.yml", "CITATION.cff", "SECURITY.md", "CONTRIBUTING.md", "pyproject.toml", "run.py"} <= tops
+    assert {
+        "mkdocs.yml",
+        "CITATION.cff",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "pyproject.toml",
+        "run.py",
+        "hatch_build.py",
+    } <= tops
     assert not tops & {"site", "demo-out", ".venv", "dist"}
     for file in files:
+        assert file.suffix not in (".so", ".dll"), file
         assert file.suffix not in PICTURES or file.parts[0] in ("sample_data", "docs"), file
         assert str(ROOT).encode() not in (unpacked / file).read_bytes(), f"{file} names a place on a machine"
 

@@ -15,10 +15,12 @@ EPILOG = "Example: marginkit selftest"
 def selftest(as_json: Json = False) -> None:
     """Measure phantoms whose answer is known."""
     from marginkit import phantoms, showing
+    from marginkit.geometry import compiled
     from marginkit.measuring import measure as measure_
 
     with progress("measuring phantoms"):
         told = [showing.phantom(row) for row in phantoms.selftest(cast(phantoms.Measure, measure_))]
+    say(f"marginkit: distances by {compiled.route()}")
     if as_json:
         print_json(told)
     else:

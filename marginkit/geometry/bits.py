@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry import compiled
+from marginkit.geometry import compiled, sharing
 from marginkit.geometry.sharing import side_by_side
 
 Bools: TypeAlias = NDArray[np.bool_]
@@ -72,6 +72,8 @@ def pack(mask: Rows, *, strip_bytes: int = STRIP_BYTES) -> PackedMask:
     words = np.zeros((rows, width // 64 + 1), np.uint64)
     flat = words.view(np.uint8)
     lines = max(1, strip_bytes // max(1, int(np.prod(mask.shape[1:], dtype=np.int64))))
+    if compiled.kernel() is not None and isinstance(mask, np.ndarray):
+        lines = max(lines, -(-mask.shape[0] // (2 * sharing.threads)))  # no temporaries: nothing has to fit a cache
     row_size = int(np.prod(mask.shape[1:-1], dtype=np.int64))
 
     def fill(first: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ class Ground:
     kind: str
     ratio: tuple[float, ...]
     origin_px: tuple[float, ...]
+    drawn: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)  # outlines, each found once
 
     @property
     def ticks(self) -> tuple[Floats, ...]:

@@ -268,7 +268,7 @@ class Tree:
             return int(library.mk_nearest(ask._tree, self._tree, ctypes.c_double(limit_px2), *ends, pointer(out)))
 
         parts = int(library.mk_parts(ask._tree))
-        if not all(side_by_side(call, shares(parts))):
+        if not all(side_by_side(call, shares(parts, parts * POINTS_A_SHARE // ask.number))):
             raise MemoryError(f"{ask.number} points")
         return out
 

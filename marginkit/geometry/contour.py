@@ -21,8 +21,8 @@ import numpy as np
 import shapely
 from scipy import ndimage
 from shapely.geometry import MultiPolygon, Polygon
-from skimage.measure import find_contours
 
+from marginkit.geometry.crossings import rings
 from marginkit.geometry.polygon import multi
 from marginkit.geometry.scene import Bools, Floats, Ints
 from marginkit.geometry.tracing import assembled
@@ -30,7 +30,6 @@ from marginkit.geometry.tracing import assembled
 SIGMA_PX = 1.0
 KEPT_APART = 0.05
 HALF = 0.5
-NUDGE = 1e-7  # samples of exactly one half count as inside; the contour passes this near to them
 
 
 def half_contour(field: Any, level: float = HALF) -> MultiPolygon:
@@ -41,33 +40,17 @@ def half_contour(field: Any, level: float = HALF) -> MultiPolygon:
     >>> half_contour(np.array([[0.0, 1.0, 0.0]])).bounds
     (1.0, 0.0, 2.0, 1.0)
     """
-    samples = settled(field, level)
-    inside = np.argwhere(samples > level)
-    if not len(inside):
-        return MultiPolygon()
-    first, last = inside.min(axis=0), inside.max(axis=0)
-    window = tuple(slice(low, high + 5) for low, high in zip(first, last))  # one sample beyond, in padded indices
-    padded = np.pad(np.pad(samples, 1, mode="edge"), 1)[window]
-    rings: list[Floats] = find_contours(  # type: ignore[no-untyped-call]
-        padded, level, fully_connected="high", positive_orientation="low"
-    )
-    return assembled([ring for ring in (_on_image(r + first, samples.shape) for r in rings) if len(ring) > 2])
-
-
-def settled(field: Any, level: float = HALF) -> Floats:
-    """Samples of which none is the level itself: those that are count as inside."""
-    samples: Floats = np.asarray(field, np.float64)
-    off = np.where(samples < level, -NUDGE, NUDGE)
-    return np.where(np.abs(samples - level) < NUDGE, level + off, samples)
+    samples = field if isinstance(field, np.ndarray) and field.dtype.kind == "f" else np.asarray(field, np.float64)
+    return assembled([ring for ring in (_on_image(r, samples.shape) for r in rings(samples, level)) if len(ring) > 2])
 
 
 def _on_image(ring: Floats, shape: tuple[int, ...]) -> Floats:
-    """An unclosed ring in (x, y) pixel corners, from (y, x) indices of the twice padded samples.
+    """An unclosed ring in (x, y) pixel corners, from (y, x) index units.
 
-    The first pad repeats the last samples, so half of it may stand for the half pixel up to the border; whatever the
-    second pad holds is laid flat on the border.
+    For one step the last samples go on, so half of it may stand for the half pixel up to the border; whatever lies
+    beyond is laid flat on the border.
     """
-    index = ring[:-1] - 2
+    index = ring
     top = np.array(shape) - 1.0
     index = np.where(index < 0, np.maximum(index / 2, -0.5), index)
     index = np.where(index > top, np.minimum(top + (index - top) / 2, top + 0.5), index)

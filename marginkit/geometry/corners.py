@@ -17,6 +17,7 @@ from marginkit.geometry.masks import pixels_held
 from marginkit.geometry.runs import Components
 from marginkit.geometry.scene import Floats, Ints
 
+ROUNDING = 1e-12  # relative: as in a lattice scene, two ways to sum the same squares
 MANY = 20_000  # corners: of more than that only those are put into a tree that can be nearest
 SOME = 32
 
@@ -71,9 +72,10 @@ class Corners:
         reach = some.max() / self.lattice.spacing_mm * (1 + 1e-9) + 1e-9
         corners = self.points_px(keys)
         near = ((corners >= points_px.min(0) - reach) & (corners <= points_px.max(0) + reach)).all(axis=1)
-        return keys[near]
+        possible: Ints = keys[near]
+        return possible
 
-    def tied(self, point_px: Floats, piece: int, least_mm: float, rounding: float) -> Floats:
+    def tied(self, point_px: Floats, piece: int, least_mm: float) -> Floats:
         """(k, 2) corners of a piece at the least distance from a point, in array order, index units."""
         reach = least_mm / float(self.lattice.spacing_mm[0]) * (1 + 1e-9) + 1e-9
         width = self.lattice.shape[1] + 1
@@ -82,7 +84,7 @@ class Corners:
         near = low + np.flatnonzero(self.piece[low:high] == piece)
         corners = self.points_px(self.keys[near])
         distance = self.lattice.distance_mm(point_px[None], corners)
-        kept: Floats = corners[distance <= distance.min() * (1 + rounding)]
+        kept: Floats = corners[distance <= distance.min() * (1 + ROUNDING)]
         return kept
 
 

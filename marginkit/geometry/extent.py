@@ -6,10 +6,11 @@ The two points farthest apart lie on the convex hull, so only hull points are co
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import cdist
 
 from marginkit.geometry.scene import Floats, Ints
+
+FEW = 10_000  # points
+STRIP = 256  # corners compared at a time
 
 
 def line_ends(vertex: Ints) -> Ints:
@@ -36,16 +37,43 @@ def diameter_mm(points_mm: Floats) -> float:
     """
     corners = _hull(points_mm)
     best = 0.0
-    for first in range(0, len(corners), 1000):
-        best = max(best, float(cdist(corners[first : first + 1000], corners).max()))
-    return best
+    for first in range(0, len(corners), STRIP):
+        way = corners[first : first + STRIP, None] - corners
+        best = max(best, float(np.einsum("ijk,ijk->ij", way, way).max()))
+    return float(np.sqrt(best))
 
 
 def _hull(points: Floats) -> Floats:
     if len(points) <= points.shape[1] + 1:
         return points
+    if points.shape[1] == 2 and len(points) <= FEW:
+        return flat_hull(points)
+    from scipy.spatial import ConvexHull, QhullError
+
     try:
         hull: Floats = points[ConvexHull(points).vertices]
     except QhullError:  # all on one line or plane
         return np.unique(points, axis=0)
     return hull
+
+
+def flat_hull(points: Floats) -> Floats:
+    """Corners of the convex hull of (n, 2) points (Andrew's monotone chain): for a few thousand sooner than SciPy's is
+    loaded.
+
+    >>> flat_hull(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [1.0, 0.5], [1.0, 0.0]])).tolist()
+    [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
+    """
+    ordered = [(y, x) for y, x in np.unique(points, axis=0).tolist()]
+    sides = []
+    for run in (ordered, ordered[::-1]):
+        kept: list[tuple[float, float]] = []
+        for y, x in run:
+            while len(kept) > 1:
+                (y0, x0), (y1, x1) = kept[-2:]
+                if (y1 - y0) * (x - x0) - (x1 - x0) * (y - y0) > 0:
+                    break
+                kept.pop()
+            kept.append((y, x))
+        sides += kept[:-1] if len(kept) > 1 else kept
+    return np.array(sides)

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from marginkit.geometry.contour import HALF, settled, smoothed
+from marginkit.geometry.contour import HALF, smoothed
+from marginkit.geometry.crossings import settled
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 
@@ -40,7 +41,7 @@ def fields(tumor: Any, specimen: Any, contour: bool, level: float) -> Fields:
     tissue = specimen if is_mask[1] else specimen >= HALF
     set_ = tumor if is_mask[0] else tumor >= level
     inside, stray = set_ & tissue, set_ & ~tissue
-    tissue_field = settled(specimen) if not is_mask[1] else smoothed(specimen) if contour else None
+    tissue_field = settled(specimen, HALF) if not is_mask[1] else smoothed(specimen) if contour else None
     other = tissue.astype(np.float64) if tissue_field is None else tissue_field
     tumor_field, spikes, voxel = None, np.zeros((0, 2, 3)), np.zeros((0, 3), np.int64)
     if not is_mask[0]:

@@ -17,7 +17,8 @@ import numpy as np
 from skimage.measure import marching_cubes
 
 from marginkit.geometry.bits import faces, pack
-from marginkit.geometry.contour import HALF, settled
+from marginkit.geometry.contour import HALF
+from marginkit.geometry.crossings import settled
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 APART = 1e-3  # for weaving only: no sample nearer to the level, lest single precision loses on which edge it is crossed

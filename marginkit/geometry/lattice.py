@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from marginkit.geometry import compiled
 from marginkit.geometry.nearest import Points
 from marginkit.geometry.scene import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 
 def regular_ticks(shape: Sequence[int]) -> tuple[Floats, ...]:
@@ -82,6 +85,8 @@ class Lattice:
 
     def tree(self, points_px: Floats) -> cKDTree:
         """A k-d tree of points; ask it with ``scaled`` points."""
+        from scipy.spatial import cKDTree
+
         return cKDTree(self.scaled(points_px), balanced_tree=False, compact_nodes=False)
 
     def scaled(self, points_px: Floats) -> Floats:

@@ -6,9 +6,6 @@ Histologists call two nests of one tumor one focus when little lies between them
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
 from marginkit.geometry.scene import Bools, Floats, Ints
 
@@ -21,6 +18,9 @@ def groups(points_mm: Floats, focus: Ints, piece: Ints, link_mm: float) -> Ints:
     >>> groups(np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 5.0]]), np.array([0, 1, 2]), np.zeros(3, int), 1.0).tolist()
     [0, 0, 1]
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     number = len(piece)
     order = np.argsort(focus, kind="stable")
     parts = np.split(order, np.searchsorted(focus[order], np.arange(1, number)))
@@ -43,6 +43,8 @@ def _near(
     others = np.flatnonzero(may)
     if not len(others):
         return []
+    from scipy.spatial import cKDTree
+
     tree = cKDTree(points[parts[one]])
     limit = link_mm * (1 + 1e-12)
     return [(one, int(o)) for o in others if np.min(tree.query(points[parts[o]])[0]) <= limit]

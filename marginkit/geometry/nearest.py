@@ -8,15 +8,18 @@ fixed order of operations, and of equal sums the first point is taken.
 from __future__ import annotations
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from marginkit.geometry import compiled
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 SLACK = 1e-9  # relative: far above what a tree's own sums can be off
 CELL_PX = {2: 64.0, 3: 16.0}  # a compromise between few samples and tight bounds
+
+if TYPE_CHECKING:
+    from scipy.spatial import cKDTree
 
 
 class Points:
@@ -42,6 +45,8 @@ class Points:
 
     @cached_property
     def _tree(self) -> cKDTree:
+        from scipy.spatial import cKDTree
+
         return cKDTree(self._scaled, balanced_tree=False, compact_nodes=False)
 
     def nearest(self, ask: Points) -> Ints:

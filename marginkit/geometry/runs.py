@@ -14,8 +14,6 @@ from functools import cached_property
 from itertools import product
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from marginkit.geometry import compiled
 from marginkit.geometry.bits import Bools, Ints, PackedMask, shifted, strips, unpacked_positions
@@ -145,6 +143,9 @@ def components(found: Runs, *, corners: bool) -> Components:
     if compiled.kernel() is not None:
         return Components(found, *compiled.components(found.row, found.start, found.stop, found.shape, corners)[::-1])
     first, second = _joined(found, corners)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(number, number))
     count, label = connected_components(graph, directed=False)
     return Components(found, label.astype(np.int64), int(count))

@@ -13,6 +13,7 @@ import numpy as np
 from shapely.geometry import MultiPolygon
 
 from marginkit.geometry import contour
+from marginkit.geometry.crossings import settled
 from marginkit.geometry.pixels import Pixels
 from marginkit.geometry.polygon import checked, placed
 from marginkit.geometry.scene import Scene
@@ -71,6 +72,14 @@ def subpixel_scene(
 
 
 def _drawn(ground: Ground, boundary: str, name: str, level: float = 0.5) -> Drawn:
+    """The outline; drawn once for all levels of the other region."""
+    if (boundary, level) not in ground.drawn:
+        ground.drawn[boundary, level] = _draw(ground, boundary, name, level)
+    found: Drawn = ground.drawn[boundary, level]
+    return found
+
+
+def _draw(ground: Ground, boundary: str, name: str, level: float) -> Drawn:
     if ground.kind == "polygon":
         polygon, flags = checked(ground.data, name)
         return Drawn(placed(polygon, ground.ratio, ground.origin_px), "polygon", None, flags)
@@ -101,7 +110,7 @@ def _one_grid(tumor: Ground, specimen: Ground) -> bool:
 def _within_specimen(tumor: Ground, specimen: Ground) -> tuple[Drawn, float]:
     """Contour of the tumor's pixels inside the specimen, touching kept; and the area of the others."""
     tissue = specimen.data if specimen.kind == "mask" else specimen.data >= contour.HALF
-    field = contour.smoothed(tissue) if specimen.kind == "mask" else contour.settled(specimen.data)
+    field = contour.smoothed(tissue) if specimen.kind == "mask" else settled(specimen.data, contour.HALF)
     inside = tumor.data & tissue
     polygon = _placed(contour.tumor_contour(inside, tissue, field), tumor)
     pixels = Pixels(inside, tumor.ratio, tumor.origin_px)

@@ -31,7 +31,7 @@ def mask_polygon(mask: Bools | RunMask) -> MultiPolygon:
     if not len(start):
         return MultiPolygon()
     chain = _next_side(start, end, way)
-    rings = [simple for ring in _rings(chain) for simple in _split(_corners(ring, start, way))]
+    rings = [simple for ring in followed(chain) for simple in _split(_corners(ring, start, way))]
     width = mask.shape[1] + 1
     return assembled([np.stack([ring % width, ring // width], axis=1).astype(np.float64) for ring in rings])
 
@@ -40,7 +40,7 @@ def walked(found: Sequence[Faces], width: int) -> tuple[Ints, Ints, Ints, Ints]:
     """(order, ring, start, end): which face comes next along the outline, the ring that it is of, and its vertices as
     flat indices, as they are walked; of the faces of a 2-D mask across its two axes, numbered one after the other."""
     start, end, way = _sides(found, width)
-    rings = _rings(_next_side(start, end, way)) if len(start) else []
+    rings = followed(_next_side(start, end, way)) if len(start) else []
     order = np.concatenate([np.zeros(0, np.int64), *rings])
     ring = np.repeat(np.arange(len(rings)), [len(one) for one in rings])
     return order, ring, start[order], end[order]
@@ -74,8 +74,8 @@ def _next_side(start: Ints, end: Ints, way: Ints) -> Ints:
     return out
 
 
-def _rings(chain: Ints) -> list[Ints]:
-    """The sides of each ring, in order, by following the chain."""
+def followed(chain: Ints) -> list[Ints]:
+    """The members of each ring, in order, by following a chain of what comes after what."""
     follow = chain.tolist()
     seen = bytearray(len(follow))
     rings = []

@@ -58,7 +58,39 @@ def decode(data: bytes) -> NDArray[Any]:
             return np.asarray(image)
     import imagecodecs
 
-    return np.asarray(imagecodecs.png_decode(data))
+    grey = _plain_grey(data) if bits == 8 and colour == 0 else None
+    return np.asarray(imagecodecs.png_decode(data)) if grey is None else grey
+
+
+def _plain_grey(data: bytes) -> NDArray[np.uint8] | None:
+    """Grey pixels of 8 bits, a sixth of the usual time, which masks are made of; None where a library has to do it.
+
+    A row is as it is (filter 0), the sum of what is left of a pixel (1) or added to the row above (2). Rows that were
+    predicted otherwise, interlaced files and broken ones are left to the library.
+    """
+    import imagecodecs
+
+    width, height, interlaced = int.from_bytes(data[16:20]), int.from_bytes(data[20:24]), data[28]
+    if interlaced:
+        return None
+    body = b"".join(part for kind, part in _chunks(data, "") if kind == b"IDAT")
+    try:
+        flat = np.frombuffer(imagecodecs.deflate_decode(body, out=height * (width + 1)), np.uint8)
+    except imagecodecs.DeflateError:
+        return None
+    if flat.size != height * (width + 1):
+        return None
+    rows = flat.reshape(height, width + 1)
+    way, pixels = rows[:, 0], rows[:, 1:].copy()
+    if way.max() > 2:
+        return None
+    for row in np.flatnonzero(way == 1).tolist():
+        if pixels[row].any():  # nothing to add up in a row of zeros
+            np.add.accumulate(pixels[row], out=pixels[row])
+    for row in np.flatnonzero(way == 2).tolist():
+        if row:
+            pixels[row] += pixels[row - 1]
+    return pixels
 
 
 def _chunks(data: bytes, name: str) -> Iterator[tuple[bytes, bytes]]:

@@ -106,6 +106,9 @@ def _refuse_many(found: NDArray[Any]) -> None:
 def _values(array: NDArray[Any]) -> NDArray[Any]:
     """The different values, sorted."""
     if array.dtype in (np.uint8, np.uint16):
+        highest = array.max(initial=0)
+        if np.count_nonzero(array == highest) + (np.count_nonzero(array == 0) if highest else 0) == array.size:
+            return np.unique([array.min(initial=highest), highest])  # nearly every mask: no need to count each value
         number = np.iinfo(array.dtype).max + 1
         seen = np.zeros(number, bool)
         flat = array.ravel()

@@ -96,10 +96,11 @@ def _same(one: Region, other: Region) -> bool:
     return np.array_equal(one.data, other.data)  # type: ignore[arg-type]
 
 
-def freeze(form: Form, layers: Any = ()) -> Request:
+def freeze(form: Form, layers: Any = (), known: Request | None = None) -> Request:
     """The request that a form and its layers mean. MarginError where they cannot be measured.
 
-    layers : all of the viewer's; E-GRID-03 where they have different units.
+    layers : all of the viewer's; E-GRID-03 where they have different units. known : a request whose target and specimen
+    are still those of the layers, and need not be copied again.
     """
     for word, layer in (("an image", form.image), (f"a {form.role}", form.target), ("a specimen", form.specimen)):
         if layer is None:
@@ -108,8 +109,11 @@ def freeze(form: Form, layers: Any = ()) -> Request:
     placing.refuse_mixed(layers)
     assert picture.calibration is not None
     where = replace(placing.place(form.image), name=form.image.name)
-    target = taking.region(form.target, where, name=form.role, labels=form.target_labels)
-    specimen = taking.region(form.specimen, where, name="specimen", labels=form.specimen_labels)
+    if known is not None:
+        target, specimen = known.inputs.target, known.inputs.specimen
+    else:
+        target = taking.region(form.target, where, name=form.role, labels=form.target_labels)
+        specimen = taking.region(form.specimen, where, name="specimen", labels=form.specimen_labels)
     spacing_mm = picture.calibration.spacing_mm
     drawn = taking.names(form.names, where) if form.names is not None else {}
     wedges = edges.sectors(form.sectors, specimen, spacing_mm) if form.sectors.strip() else {}
@@ -145,6 +149,19 @@ def freeze(form: Form, layers: Any = ()) -> Request:
         bright=bright(form.image),
         source=pictures.path_of(form.image),
     )
+
+
+def redrawn(form: Form, known: Request) -> tuple[Any, Any]:
+    """(edge, names) after shapes of either were moved; what is painted is as it was. MarginError as of ``freeze``."""
+    where = replace(placing.place(form.image), name=form.image.name)
+    edge, names = known.inputs.edge, known.inputs.names
+    if hasattr(form.edge, "shape_type"):
+        edge = taking.edge(form.edge, where)
+    if hasattr(form.names, "shape_type"):
+        kept = edges.directions(form.sectors) if form.sectors.strip() else {}
+        wedges = {name: one for name, one in (names or {}).items() if name in kept}
+        names = edges.with_names(taking.names(form.names, where), wedges)
+    return edge, names
 
 
 def bright(layer: Any) -> bool:

@@ -6,16 +6,19 @@ where the brush is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from marginkit.geometry.scene import CLASSES
+from marginkit.live import Along, Near
 from marginkit.records import Floats, Margin, Measured
 from marginkit.reports import _colours
 from marginkit.reports._edge import Steps, steps
 from marginkit.reports._frame import areas
-from marginkit.wording import shown
+from marginkit.wording import millimetres, shown
 
 from . import bands
 from .asking import Request
@@ -30,7 +33,7 @@ BESIDE_PX = 0.75  # a painted pixel on either side of a step
 class Drawing:
     """Arrays in index units of the image.
 
-    edge : (n, 2, 2) start and vector of each step in a plane, or (n, ndim) points in a stack. edge_colours : (n, 4).
+    edge : (n, 2, 2) start and vector of lines along it, of a stack (n, ndim) points. edge_colours : (n, 4).
     bands : (k, 2, ndim) start and vector of each bit of the lines around the tumor. band_colours : (k, 4).
     pairs : (m, 2, ndim) start and vector from edge to tumor. words : of each pair.
     width_px : of the drawn edge. far_mm : end of the colour scale. ink : (4,) of what is written on the image.
@@ -47,14 +50,17 @@ class Drawing:
     ink: tuple[float, float, float, float]
 
 
-def draw(request: Request, case: Measured) -> Drawing:
-    """The drawing of an outcome."""
+def draw(request: Request, case: Measured, along: Along | None = None) -> Drawing:
+    """The drawing of an outcome. along : its outline with distances, where it is known already."""
     far = _colours.far_mm(case.result.profile.distance_mm)
     kept = told(case)
     level = 0.0 if request.bright else 1.0
     ink = (level, level, level, 1.0)
-    width_px = max(1.0, min(request.picture.spatial_shape[-2:]) / 160)
-    edge, colours = _edge(request, case, far, ink, width_px)
+    wide = width_px(request)
+    if along is None:
+        edge, colours = _edge(request, case, far, ink, wide)
+    else:
+        edge, colours = _lines(along, styles(along), wide, far, ink)
     around, limit = bands.bands(request, case)
     return Drawing(
         edge=edge,
@@ -63,10 +69,37 @@ def draw(request: Request, case: Measured) -> Drawing:
         band_colours=np.array([_rgba(one) for one in bands.COLOURS])[limit.astype(int)],
         pairs=_pairs(kept, case, len(request.inputs.spacing_mm)),
         words=tuple(label(margin) for margin in kept),
-        width_px=width_px,
+        width_px=wide,
         far_mm=far,
         ink=ink,
     )
+
+
+def width_px(request: Request) -> float:
+    """Width of the drawn edge: it is seen when the whole image is."""
+    return max(1.0, min(request.picture.spatial_shape[-2:]) / 160)
+
+
+def moved(drawing: Drawing, found: Mapping[str, Near | None], along: Along) -> Drawing:
+    """A drawing after a stroke: other pairs and distances, the same scale of colours and bands.
+
+    found : margin name to closest pair, in the order of the margins.
+    """
+    near = {name: one for name, one in found.items() if one is not None}
+    named = [one for name, one in near.items() if name != "all"]
+    if near.get("all") in named:
+        near.pop("all")
+    edge, colours = _lines(along, styles(along), drawing.width_px, drawing.far_mm, drawing.ink)
+    pairs = np.array([[one.edge_px, np.subtract(one.tumor_px, one.edge_px)] for one in near.values()]).reshape(-1, 2, 2)
+    words = tuple(at_once(one) if name == "all" else f"{name} {at_once(one)}" for name, one in near.items())
+    return replace(drawing, edge=edge, edge_colours=colours, pairs=pairs, words=words)
+
+
+def at_once(near: Near | None) -> str:
+    """A distance before its interval is known."""
+    if near is None:
+        return "—"
+    return millimetres(near.value_mm) if near.value_mm else "touching, 0 mm"
 
 
 def ramp(far_mm: float, count: int = 64) -> Floats:
@@ -88,13 +121,41 @@ def _edge(
 ) -> tuple[Floats, Floats]:
     if case.result.ndim == 2 and len(request.picture.spatial_shape) == 2:
         walked = steps(case, areas(case)["specimen"])
-        starts = walked.ends[:, 0] - 0.5  # corners to index units
-        data = np.stack([starts, walked.ends[:, 1] - walked.ends[:, 0]], axis=1)
-        colours = _coloured(walked.distance_mm, walked.cut, far_mm)
-        return data, dashed(colours, kinds(case, walked), ink, max(2, round(2 * width_px)))
+        along = Along(walked.ends - 0.5, walked.distance_mm, walked.cut, walked.ring)  # corners to index units
+        return _lines(along, kinds(case, walked), width_px, far_mm, ink)
     profile = case.result.profile
     points = _in_stack(profile.edge_px, case)
     return points, _coloured(profile.distance_mm, np.ones(len(points), bool), far_mm)
+
+
+def _lines(along: Along, style: Any, width_px: float, far_mm: float, ink: tuple[float, ...]) -> tuple[Floats, Floats]:
+    """(n, 2, 2) start and vector, and (n, 4) colours, of lines along the outline. style : (n,) as of ``kinds``.
+
+    No line is longer than an eighth of its width, or than one step: a wide outline of a million lines would look the
+    same, and take long to draw. A line is as near as the nearest step of it.
+    """
+    ends, many = along.ends_px, max(1, int(width_px / 8))
+    if not len(ends):
+        return np.zeros((0, 2, 2)), np.zeros((0, 4))
+    breaks = (along.ring[1:] != along.ring[:-1]) | (along.cut[1:] != along.cut[:-1]) | (style[1:] != style[:-1])
+    breaks |= (ends[1:, 0] != ends[:-1, 1]).any(axis=1)
+    stretch = np.concatenate([[True], breaks])
+    place = np.arange(len(ends)) - np.maximum.accumulate(np.where(stretch, np.arange(len(ends)), 0))
+    first = np.flatnonzero(place % many == 0)
+    last = np.append(first[1:], len(ends)) - 1
+    data = np.stack([ends[first, 0], ends[last, 1] - ends[first, 0]], axis=1)
+    nearest = np.minimum.reduceat(along.distance_mm, first)
+    colours = _coloured(nearest, along.cut[first], far_mm)
+    return data, dashed(colours, style[first], ink, max(2, round(2 * width_px / many)))
+
+
+def styles(along: Along) -> Any:
+    """(n,) of each face of a followed outline what ``kinds`` says."""
+    found = np.full(len(along.cut), OTHER)
+    for name, code in PAINTED.items():
+        found[along.kind == CLASSES.index(name)] = code
+    found[along.cut] = CUT
+    return found
 
 
 def kinds(case: Measured, walked: Steps) -> Any:
@@ -127,7 +188,12 @@ def dashed(colours: Floats, kind: Any, ink: tuple[float, ...], dash: int) -> Flo
 
 def _coloured(distance_mm: Floats, cut: Any, far_mm: float) -> Floats:
     """(n, 4) colours; grey where the outline is no cut edge."""
-    colours = np.where(cut[:, None], _colours.of_distance(distance_mm, far_mm), np.array(_colours.OTHER_EDGE)) / 255
+    colours = (
+        np.where(
+            cut[:, None], _colours.of_distance(np.where(cut, distance_mm, 0), far_mm), np.array(_colours.OTHER_EDGE)
+        )
+        / 255
+    )
     return np.concatenate([colours, np.ones((len(colours), 1))], axis=1)
 
 

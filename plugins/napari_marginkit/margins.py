@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,17 +12,17 @@ from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QLineEdit, QProgressBar
 
 from marginkit import judging
 from marginkit.errors import MarginError
-from marginkit.live import Near
+from marginkit.live import Live
 from marginkit.records import STATES, Failed, Margin, Measured
-from marginkit.wording import interval, millimetres, shown
+from marginkit.wording import interval, shown
 
 from . import keeping, pictures, roles, showing
-from .asking import Form, Request, freeze
-from .drawing import ramp
+from .asking import Form, Request, freeze, redrawn
+from .drawing import Drawing, at_once, moved, ramp
 from .filling import fill, limits
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
-from .strokes import Strokes
+from .strokes import Followed, Part, Strokes
 from .working import Answer, Runner, work
 
 SETTLE_MS = 120  # after the last stroke
@@ -38,6 +40,29 @@ TIPS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class Ask:
+    """What the worker is asked: a request, or with ``rest`` the same with the masks as strokes have left them.
+
+    before : the request whose answer is shown; an equal one needs no other.
+    """
+
+    request: Request
+    before: Request | None = None
+    rest: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Got:
+    """What it answers: the request as it was measured, its answer (None: that is shown already), what follows strokes
+    from there on, and how many edits had come before."""
+
+    request: Request
+    answer: Answer | None
+    live: Live | None
+    count: int
+
+
 class MarginsPanel(Panel):
     """Choose layers, measure, read the table; a row leads the camera to its closest pair."""
 
@@ -45,9 +70,14 @@ class MarginsPanel(Panel):
         super().__init__(napari_viewer)
         self.outcome: Measured | None = None
         self.request: Request | None = None
+        self._drawing: Drawing | None = None
         self._asked: Request | None = None
+        self._whole = self._replaced = False  # what waits to be measured: all of it, or only drawn classes and names
+        self._outlined = False  # shapes were moved, and nobody has looked yet
+        self._unexplained: set[Part] = set()  # parts that were refreshed for a reason that nobody told
         self._heard: list[tuple[Any, Any]] = []
         self._strokes = Strokes()
+        self._follower = Runner(self._strokes.followed, self._followed, lambda _: None)
         self._runner = Runner(self._work, self._answered, self._idle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -161,69 +191,154 @@ class MarginsPanel(Panel):
         """Something that the result hangs on may have changed."""
         if self.closed:
             return
+        self._whole = True
+        self._wait()
+
+    def _wait(self) -> None:
         if self.live.isChecked() and (self.request is not None or self._asked is not None):
             self._timer.start()
         elif self.outcome is not None:
             self._stale("changed since it was measured")
 
     def _settled(self) -> None:
-        if not self.closed:
+        if self.closed:
+            return
+        if self._whole or self._replaced or not self._strokes.follows or self.request is None:
             self._ask(again=False)
+            return
+        for part, layer, labels in self._parts():
+            if part in self._unexplained:
+                self._strokes.looked_at(part, layer, labels, whole=True)
+        self._unexplained = set()
+        self._runner.ask(Ask(self.request, rest=True))
 
     def _ask(self, *, again: bool) -> None:
+        known = None if again or self._whole or self._strokes.changed else self.request
         try:
             wanted = self.form()
-            request = freeze(wanted, self.viewer.layers)
+            request = freeze(wanted, self.viewer.layers, known)
         except MarginError as error:
             self._runner.drop()
             self._asked = None
             self._clear(error)
             return
-        if not again and request.same(self._asked):
-            return
+        self._whole = self._replaced = False
+        self._unexplained = set()
+        before = None if again or self.outcome is None or self._strokes.changed else self.request
         keeping.note(wanted.image, keeping.ASKED, wanted)
         self._asked = request
-        self._strokes.asked()
-        self._runner.ask(request)
+        self._strokes.asked({part: layer for part, layer, _ in self._parts()}, request)
+        self._runner.ask(Ask(request, before))
 
-    def _stroke(self, event: Any) -> None:
-        """Hear of a stroke on the tumor; napari tells of some before their pixels are written."""
+    def _parts(self) -> list[tuple[Part, Any, str]]:
+        """The label layers whose strokes are followed, with what is written beside them."""
+        both: list[tuple[Part, Any, str]] = [
+            ("target", self.target.layer(), self.target_labels.text()),
+            ("specimen", self.specimen.layer(), self.specimen_labels.text()),
+        ]
+        return [one for one in both if hasattr(one[1], "selected_label")]
+
+    def _stroke(self, layer: Any, event: Any) -> None:
+        """Hear of a stroke; napari tells of some before their pixels are written."""
         value = event.value
-        QTimer.singleShot(0, lambda: self._follow(value))
+        QTimer.singleShot(0, lambda: self._painted(layer, value))
 
-    def _follow(self, value: Any) -> None:
-        """Show the margins right after a stroke, before all else is asked for."""
-        layer = None if self.closed else self.target.layer()
-        if self.closed or layer is None or self.outcome is None or not self.live.isChecked():
+    def _painted(self, layer: Any, value: Any) -> None:
+        """Follow a stroke, before all else is asked for."""
+        if self.closed:
             return
-        found = self._strokes.painted(layer, self.target_labels.text(), value)
-        if found is None or found.get("all") is None or self.request is None:
+        found = [self._strokes.painted(part, one, text, value) for part, one, text in self._parts() if one is layer]
+        if any(found):
+            self._follow()
+
+    def _refreshed(self, layer: Any, _: Any) -> None:
+        """Hear that pixels were shown anew: an undone stroke is found again, and anything else when the brush rests."""
+        if self.closed:
             return
-        self.headline.say(f"{self.role.value()} to cut edge: {at_once(found['all'])} …")
+        for part, one, text in self._parts():
+            if one is layer:
+                self._unexplained.add(part)
+                self._strokes.looked_at(part, one, text, whole=False)
+        self._follow()
+
+    def _reshaped(self, _: Any = None) -> None:
+        """Hear that classes or names of the edge were moved: of one move napari tells several times, half done."""
+        if not self.closed and not self._outlined:
+            self._outlined = True
+            QTimer.singleShot(0, self._redraw)
+
+    def _redraw(self) -> None:
+        """Follow classes or names whose shapes were moved."""
+        if self.closed:
+            return
+        if self.request is not None and self._strokes.follows:
+            try:
+                self._strokes.redrawn(*redrawn(self.form(), self.request))
+            except MarginError:
+                self._whole = True  # which says why
+        self._outlined, self._replaced = False, True
+        self._follow()
+
+    def _follow(self) -> None:
+        if self._strokes.follows and self.live.isChecked() and self.outcome is not None:
+            self._follower.ask(self._strokes)
+        self._wait()
+
+    def _followed(self, _: Any, found: Followed | None) -> None:
+        """Show margins and edge right after a stroke."""
+        if self.closed or self.outcome is None or self.request is None or self._drawing is None:
+            return
+        if found is None:
+            self.touched()
+            return
+        if not found.changed:
+            return
+        near = found.margins
+        self.headline.say(f"{self.role.value()} to cut edge: {at_once(near.get('all'))} …")
         for row, margin in enumerate(self.outcome.result.margins):
-            words = [at_once(found.get(margin.name)).removesuffix(" mm"), *["…"] * (self.table.columnCount() - 2)]
+            value = at_once(near[margin.name]).removesuffix(" mm") if margin.name in near else "…"
+            words = [value, *["…"] * (self.table.columnCount() - 2)]
             for column, word in enumerate(words, 1):
                 if (item := self.table.item(row, column)) is not None:
                     item.setText(word)
-        showing.move_pairs(self.viewer, self.request, self.outcome, found)
+        showing.move(self.viewer, self.request, moved(self._drawing, near, found.along))
 
-    def _work(self, request: Request) -> tuple[Answer, Any]:
-        """Off the main thread: the answer, and what follows strokes from it on."""
-        found = work(request)
-        return found, None if isinstance(found, Failed) else self._strokes.prepared(request)
+    def _work(self, asked: Ask) -> Got | None:
+        """Off the main thread: the answer, and what follows strokes from it on; None where that fails."""
+        if asked.rest:
+            if not self._strokes.changed and not self._strokes.waits:
+                return Got(asked.request, None, None, self._strokes.count)
+            now = self._strokes.settled(asked.request)
+            return now and Got(now[0], work(now[0], now[1]), None, now[2])
+        count = self._strokes.count
+        if asked.request.same(asked.before):
+            return Got(asked.request, None, None, count)
+        live = self._strokes.prepared(asked.request)
+        found = work(asked.request, None if live is None else live.along())
+        return Got(asked.request, found, None if isinstance(found, Failed) else live, count)
 
-    def _answered(self, request: Request, answered: tuple[Answer, Any]) -> None:
-        if self.closed or request is not self._asked:
+    def _answered(self, asked: Ask, got: Got | None) -> None:
+        if self.closed or (not asked.rest and asked.request is not self._asked):
             return
-        answer, live = answered
-        self._strokes.answered(live)
-        if isinstance(answer, Failed):
-            self._clear(answer.error)
+        if got is None:
+            self._ask(again=True)
             return
-        self.request, (self.outcome, drawing) = request, answer
+        if got.answer is None:
+            return
+        if asked.rest and not self._strokes.resting(got.count):
+            return  # the brush is at it again
+        if not asked.rest:
+            self._strokes.answered(got.live)
+        if isinstance(got.answer, Failed):
+            self._clear(got.answer.error)
+            return
+        self._asked = self.request = got.request
+        self.outcome, self._drawing = got.answer
         self.message.say("")
-        self._fill(self.outcome, drawing.far_mm)
-        showing.show(self.viewer, request, drawing, self.outcome)
+        self._fill(self.outcome, self._drawing.far_mm)
+        showing.show(self.viewer, self.request, self._drawing, self.outcome)
+        if self._strokes.waits:
+            self._follow()
 
     def _idle(self, idle: bool) -> None:
         if self.closed:
@@ -296,19 +411,30 @@ class MarginsPanel(Panel):
         self._unwire()
         chosen = (self.image, self.target, self.specimen, self.edge, self.names, self.barrier)
         for layer in {id(one): one for one in (choice.layer() for choice in chosen) if one is not None}.values():
-            for name in ("paint", "data", "set_data", "scale", "translate", "rotate", "affine", "units", "features"):
-                emitter = getattr(layer.events, name, None)
-                if emitter is not None and not (name == "set_data" and type(layer).__name__ == "Image"):
-                    emitter.connect(self.touched)
-                    self._heard.append((emitter, self.touched))
-            if layer is self.target.layer() and hasattr(layer.events, "paint"):
-                layer.events.paint.connect(self._stroke)
-                self._heard.append((layer.events.paint, self._stroke))
+            for name, heard in self._ears(layer).items():
+                if (emitter := getattr(layer.events, name, None)) is not None:
+                    emitter.connect(heard)
+                    self._heard.append((emitter, heard))
         target = self.target.layer()
         if target is not None and roles.role_of(target) in (roles.TUMOR, roles.SIGNAL):
             self.role.setCurrentText(roles.role_of(target))
         self._say_scale()
         self.touched()
+
+    def _ears(self, layer: Any) -> dict[str, Callable[[Any], None]]:
+        """What to do at each event of a chosen layer."""
+        placed = ("data", "scale", "translate", "rotate", "affine", "units", "features")
+        ears: dict[str, Callable[[Any], None]] = dict.fromkeys((*placed, "paint", "set_data"), self.touched)
+        if type(layer).__name__ == "Image":
+            del ears["set_data"]
+        others = [choice.layer() for choice in (self.target, self.specimen, self.barrier)]
+        drawn = [choice.layer() for choice in (self.edge, self.names)]
+        if any(layer is one for _, one, _ in self._parts()) and not any(layer is one for one in drawn):
+            ears["paint"] = lambda event: self._stroke(layer, event)
+            ears["set_data"] = lambda event: self._refreshed(layer, event)
+        elif hasattr(layer, "shape_type") and not any(layer is one for one in others):
+            ears |= dict.fromkeys(("data", "set_data", "features"), self._reshaped)
+        return ears
 
     def _say_scale(self) -> None:
         image = self.image.layer()
@@ -335,6 +461,7 @@ class MarginsPanel(Panel):
         """Cut every tie: what is still computed is dropped."""
         self._timer.stop()
         self._runner.drop()
+        self._follower.drop()
         self._unwire()
         if not self.closed:
             self.viewer.layers.events.inserted.disconnect(self._opened)
@@ -350,13 +477,6 @@ def aim(viewer: Any, ends: Any, least: float) -> None:
     camera.center = tuple(middle[-3:]) if viewer.dims.ndisplay == 3 else (0.0, *middle[-2:])
     apart = max(float(np.linalg.norm(ends[1, -2:] - ends[0, -2:])), 20 * least)
     camera.zoom = min(viewer.canvas.size) / (3 * apart)
-
-
-def at_once(near: Near | None) -> str:
-    """A distance as the table shows it, before its interval is known."""
-    if near is None:
-        return "—"
-    return millimetres(near.value_mm) if near.value_mm else "touching, 0 mm"
 
 
 def _cells(case: Measured, margin: Margin, policies: list[str]) -> list[tuple[str, str]]:

@@ -1,23 +1,22 @@
 """An outcome as layers: the cut edge coloured by distance, and the closest pairs with their words.
 
-The surprising thing: layers are changed in place where they are there already. A new layer would take the selection,
-and with it the brush, away from whoever is painting.
+The surprising thing: layers are changed in place where they are there already, and only what differs: a new layer would
+take the selection, and with it the brush, away from whoever is painting, and each setting costs a redrawing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from marginkit.live import Near
 from marginkit.records import Floats, Measured
 
 from . import placing
 from .asking import Request
-from .drawing import Drawing, told
+from .drawing import Drawing
 from .pictures import KEY
 
 EDGE, PAIRS, ENDS, BANDS = "cut edge by distance", "closest pairs", "margins", "bands around the tumor"
@@ -26,6 +25,15 @@ ROLE = "result"
 
 def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
     """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
+    _draw(viewer, request, drawing).metadata[KEY].update(outcome=case, request=request)
+
+
+def move(viewer: Any, request: Request, drawing: Drawing) -> None:
+    """Show a drawing right after a stroke; the outcome that is kept with it comes when the brush rests."""
+    _draw(viewer, request, drawing)
+
+
+def _draw(viewer: Any, request: Request, drawing: Drawing) -> Any:
     with _selection(viewer):
         _lines(viewer, request, BANDS, drawing.bands, drawing.band_colours, drawing.width_px / 3)
         if drawing.edge.ndim == 3:
@@ -34,18 +42,7 @@ def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> Non
             _points(viewer, request, EDGE, drawing.edge, drawing.edge_colours, 1.0)
         ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
         _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
-        _ends(viewer, request, drawing).metadata[KEY].update(outcome=case, request=request)
-
-
-def move_pairs(viewer: Any, request: Request, case: Measured, found: Mapping[str, Near | None]) -> None:
-    """Lead the lines of the closest pairs to where a stroke has put them; their words come with the full answer."""
-    layer = next((one for one in viewer.layers if _ours(one, PAIRS)), None)
-    near = [found.get(margin.name) for margin in told(case)]
-    if layer is None or layer.ndim != 2 or len(near) != len(layer.data) or any(one is None for one in near):
-        return
-    ends = np.array([[one.edge_px, one.tumor_px] for one in near if one is not None])
-    if len(ends):
-        layer.data = np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], axis=1)
+        return _ends(viewer, request, drawing)
 
 
 def shown_case(viewer: Any) -> tuple[Request, Measured] | None:
@@ -106,9 +103,11 @@ def _lines(viewer: Any, request: Request, part: str, data: Floats, colours: Floa
     if layer is None:
         layer = Vectors(data, edge_width=width_px, vector_style="line", **_keywords(request, part))
         viewer.add_layer(layer)
-    else:
-        layer.data, layer.edge_width = data, width_px
-    if len(data):
+    elif not np.array_equal(layer.data, data):
+        layer.data = data
+    if layer.edge_width != width_px:
+        layer.edge_width = width_px
+    if len(data) and not np.array_equal(layer.edge_color, colours):
         layer.edge_color = colours
 
 
@@ -121,8 +120,11 @@ def _points(viewer: Any, request: Request, part: str, points: Floats, colours: F
         layer = Points(nothing, border_width=0.1 if part == ENDS else 0, **_keywords(request, part))
         layer.editable = False
         viewer.add_layer(layer)
-    layer.data, layer.size = points, size_px
-    if len(points):
+    if not np.array_equal(layer.data, points):
+        layer.data = points
+    if (np.asarray(layer.size) != size_px).any():
+        layer.size = size_px
+    if len(points) and not np.array_equal(layer.face_color, colours):
         layer.face_color = colours
     return layer
 
@@ -135,10 +137,13 @@ def _ends(viewer: Any, request: Request, drawing: Drawing) -> Any:
     seen = np.array([0.0 if word else 1.0 for word in words])
     white = np.ones((len(points), 4)) * np.stack([np.ones(len(points))] * 3 + [seen], axis=1)
     layer = _points(viewer, request, ENDS, points, white, 1.5 * drawing.width_px)
-    layer.features = {"label": words}
-    if len(points):
+    if list(layer.features.get("label", ())) != words:
+        layer.features = {"label": words}
+    if len(points) and not np.array_equal(layer.border_color, white * (0, 0, 0, 1)):
         layer.border_color = white * (0, 0, 0, 1)
     ndim = points.shape[1]
     above = [-14 if axis == ndim - 2 else 0 for axis in range(ndim)]
-    layer.text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "translation": above}
+    text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "translation": above}
+    if layer.metadata[KEY].get("text") != text:
+        layer.text, layer.metadata[KEY]["text"] = text, text
     return layer

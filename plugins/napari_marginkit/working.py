@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from marginkit.errors import MeasureError
+from marginkit.live import Along
 from marginkit.records import Failed, Measured
 
 from .asking import Request, answer
@@ -17,13 +18,13 @@ from .drawing import Drawing, draw
 Answer: TypeAlias = tuple[Measured, Drawing] | Failed
 
 
-def work(request: Request) -> Answer:
-    """The outcome of a request with its drawing, or why there is none; never raises."""
+def work(request: Request, along: Along | None = None) -> Answer:
+    """The outcome of a request with its drawing, or why there is none; never raises. along : as of ``draw``."""
     outcome = answer(request)
     if isinstance(outcome, Failed):
         return outcome
     try:
-        return outcome, draw(request, outcome)
+        return outcome, draw(request, outcome, along)
     except Exception as error:  # a number whose edge cannot be drawn is not shown either
         cause = f"{type(error).__name__}: {error}"
         return Failed(request.case, MeasureError("E-MSR-05", "the result cannot be drawn", cause=cause))

@@ -27,7 +27,9 @@ def measured(panel: Any, qtbot: Any) -> Any:
 
 
 def settle(panel: Any, qtbot: Any) -> None:
-    qtbot.waitUntil(lambda: not panel._timer.isActive() and not panel._runner.busy, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: not panel._timer.isActive() and not panel._runner.busy and not panel._follower.busy, timeout=20_000
+    )
 
 
 @pytest.mark.parametrize(("sample", "case"), [("excision", "he"), ("fluorescence", "fluorescence")])
@@ -182,7 +184,7 @@ def test_H05_a_layer_deleted_and_another_painted_during_a_run(viewer: Any, qtbot
 def test_H05_run_pressed_twice_gives_the_later_state_whole(viewer: Any, qtbot: Any) -> None:
     panel = opened(viewer)
     seen: list[Any] = []
-    panel._runner._done = lambda request, got: (seen.append((request, got[0][0])), panel._answered(request, got))
+    panel._runner._done = lambda asked, got: (seen.append((got.request, got.answer[0])), panel._answered(asked, got))
     panel.measure()
     viewer.layers["tumor"].paint((495, 400), 1)
     panel.measure()
@@ -239,9 +241,93 @@ def test_a_stroke_moves_the_number_before_the_brush_rests(viewer: Any, qtbot: An
     qtbot.waitUntil(lambda: panel.headline.text().endswith("…"), timeout=5000)
     quick = [panel.table.item(row, 1).text() for row in range(4)]
     assert panel.table.item(0, 2).text() == "…"
-    drawn = viewer.layers["closest pairs"].data.copy()
-    qtbot.waitUntil(lambda: not panel._timer.isActive() and not panel._runner.busy, timeout=20_000)
+    drawn, edge = viewer.layers[showing.PAIRS].data.copy(), viewer.layers[showing.EDGE].data.copy()
+    qtbot.waitUntil(
+        lambda: not panel._timer.isActive() and not panel._runner.busy and not panel._follower.busy, timeout=20_000
+    )
     assert [panel.table.item(row, 1).text() for row in range(4)] == quick
-    assert np.array_equal(viewer.layers["closest pairs"].data, drawn)
+    assert np.array_equal(viewer.layers[showing.PAIRS].data, drawn)
+    assert np.array_equal(viewer.layers[showing.EDGE].data, edge)
     tumor.undo()
     qtbot.waitUntil(lambda: panel.headline.text() == before, timeout=20_000)
+
+
+def followed(panel: Any, qtbot: Any, edit: Any) -> tuple[list[str], Any, Any]:
+    """What an edit shows at once, before the full answer: first column of numbers, pairs, edge."""
+    panel._timer.setInterval(3000)
+    edit()
+    qtbot.waitUntil(lambda: panel.headline.text().endswith("…"), timeout=2500)
+    layers = panel.viewer.layers
+    quick = [panel.table.item(row, 1).text() for row in range(panel.table.rowCount())]
+    return quick, layers[showing.PAIRS].data.copy(), layers[showing.EDGE].data.copy()
+
+
+@pytest.mark.parametrize("kind", ["specimen", "undo", "fill", "erase"])
+def test_edits_are_followed_at_once_and_agree_with_the_full_answer(viewer: Any, qtbot: Any, kind: str) -> None:
+    panel = opened(viewer)
+    measured(panel, qtbot)
+    tumor, specimen = viewer.layers["tumor"], viewer.layers["specimen"]
+    tumor.brush_size = specimen.brush_size = 30
+    edge = panel.outcome.result.named["deep"].closest.edge_px
+    if kind == "undo":
+        tumor.paint((478, 350), 1)
+        settle(panel, qtbot)
+    edit = {
+        "specimen": lambda: specimen.paint(edge, 0),
+        "undo": tumor.undo,
+        "fill": lambda: tumor.fill(tuple(int(n) for n in np.argwhere(tumor.data == 1)[0]), 0),
+        "erase": lambda: tumor.paint(panel.outcome.result.all.closest.tumor_px, 0),
+    }[kind]
+    quick, pairs, drawn = followed(panel, qtbot, edit)
+    if kind == "fill":
+        tumor.undo()
+        qtbot.waitUntil(lambda: panel.table.item(0, 1).text() != "—", timeout=2500)
+        quick, pairs = [panel.table.item(r, 1).text() for r in range(4)], viewer.layers[showing.PAIRS].data.copy()
+    panel.measure()  # everything frozen and measured anew
+    settle(panel, qtbot)
+    assert [panel.table.item(row, 1).text() for row in range(panel.table.rowCount())] == quick
+    assert np.array_equal(viewer.layers[showing.PAIRS].data, pairs)
+    assert np.array_equal(viewer.layers[showing.EDGE].data, drawn)
+    request = panel._asked
+    assert np.array_equal(request.inputs.target.data, tumor.data == 1)
+    assert np.array_equal(request.inputs.specimen.data, specimen.data == 1)
+
+
+def test_a_moved_name_is_followed_at_once(viewer: Any, qtbot: Any) -> None:
+    panel = opened(viewer)
+    height, width = viewer.layers["tumor"].data.shape
+    upper = np.array([[0, 0], [0, width], [height / 2, width], [height / 2, 0]], float)
+    like = viewer.layers["tumor"]
+    drawn = viewer.add_shapes(
+        [upper], shape_type="polygon", features={"name": ["upper"]}, scale=like.scale, units=like.units, name="parts"
+    )
+    panel.names.choose(drawn)
+    measured(panel, qtbot)
+    lower = upper + np.array([height / 2, 0])
+    quick, pairs, _ = followed(panel, qtbot, lambda: setattr(drawn, "data", [lower]))
+    panel.measure()
+    settle(panel, qtbot)
+    assert [panel.table.item(row, 1).text() for row in range(panel.table.rowCount())] == quick
+    assert np.array_equal(viewer.layers[showing.PAIRS].data, pairs)
+
+
+def test_a_second_label_is_not_followed_but_asked_for(viewer: Any, qtbot: Any) -> None:
+    panel = opened(viewer)
+    measured(panel, qtbot)
+    tumor = viewer.layers["tumor"]
+    tumor.brush_size = 10
+    tumor.paint((300, 300), 2)
+    settle(panel, qtbot)
+    assert "E-PIX-05" in panel.message.text()
+    assert panel.outcome is None
+
+
+def test_pixels_changed_without_a_stroke_are_found_when_the_brush_rests(viewer: Any, qtbot: Any) -> None:
+    panel = opened(viewer)
+    before = measured(panel, qtbot).value_mm
+    tumor = viewer.layers["tumor"]
+    tumor.data[490:500, 395:405] = 1
+    tumor.refresh()
+    qtbot.waitUntil(lambda: panel.outcome.result.value_mm != before, timeout=20_000)
+    settle(panel, qtbot)
+    assert panel.outcome.result.value_mm == answer(panel._asked).result.value_mm < before

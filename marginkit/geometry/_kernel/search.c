@@ -16,7 +16,7 @@
 enum { LEAF = 8, FAN = 4, AXES = 3, LEVELS = 32 };
 
 /* Where the common walk ends and each asker goes on alone: levels of the askers and of the points, measured. */
-enum { STOP_ASK = 2, STOP_OF = 2, AHEAD = 2 };
+enum { STOP_ASK = 1, STOP_OF = 2, AHEAD = 2 };
 
 typedef struct {
     double low[AXES], high[AXES];
@@ -24,12 +24,20 @@ typedef struct {
     int32_t group;  /* the group of all its points, -1 where they differ */
 } Box;
 
-/* boxes of level 0 are the leaves; level_at: where each level starts. at[axis]: coordinates in sorted order. */
+/* The boxes of all children of a node, side by side for vector instructions; a missing child is infinitely far. */
+typedef struct {
+    double low[AXES][FAN], high[AXES][FAN];
+    int32_t first[FAN];
+} Children;
+
+/* boxes of level 0 are the leaves; level_at: where each level starts. at[axis]: coordinates in sorted order, padded to
+   whole leaves. children: of the nodes of level 1 and above, in the order of their boxes. */
 typedef struct {
     int64_t n, ndim, levels, level_at[LEVELS + 1];
     double *at[AXES];
     int32_t *place;
     Box *box;
+    Children *children;
 } Tree;
 
 /* ---- building ---- */
@@ -110,11 +118,28 @@ static void fill_boxes(Tree *tree, const int32_t *group) {
     }
 }
 
+static void fill_children(Tree *tree) {
+    for (int64_t level = 1; level < tree->levels; level++) {
+        int64_t wide = tree->level_at[level] - tree->level_at[level - 1];
+        const Box *child = tree->box + tree->level_at[level - 1];
+        Children *all = tree->children + tree->level_at[level] - tree->level_at[1];
+        for (int64_t k = 0; k < (wide + FAN - 1) / FAN * FAN; k++) {
+            Children *some = all + k / FAN;
+            for (int a = 0; a < AXES; a++) {
+                some->low[a][k % FAN] = k >= wide ? INFINITY : a < tree->ndim ? child[k].low[a] : 0;
+                some->high[a][k % FAN] = k >= wide ? -INFINITY : a < tree->ndim ? child[k].high[a] : 0;
+            }
+            some->first[k % FAN] = k < wide ? child[k].first : INT32_MAX;
+        }
+    }
+}
+
 API void mk_tree_free(Tree *tree) {
     if (!tree) return;
     for (int a = 0; a < AXES; a++) free(tree->at[a]);
     free(tree->place);
     free(tree->box);
+    free(tree->children);
     free(tree);
 }
 
@@ -135,7 +160,9 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
     tree->box = malloc((size_t)tree->level_at[tree->levels] * sizeof *tree->box);
     int64_t padded = (n + LEAF - 1) / LEAF * LEAF;
     for (int64_t a = 0; a < ndim; a++) ok &= (tree->at[a] = calloc((size_t)padded, sizeof(double))) != NULL;
-    if (!ok || !tree->place || !tree->box) return free(item), mk_tree_free(tree), NULL;
+    int64_t nodes = tree->level_at[tree->levels] - tree->level_at[1];
+    tree->children = malloc((size_t)(nodes + 1) * sizeof *tree->children);
+    if (!ok || !tree->place || !tree->box || !tree->children) return free(item), mk_tree_free(tree), NULL;
     fill_keys(tree, point, scale, item);
     sort_by_key(item, item + n, n);
     for (int64_t k = 0; k < n; k++) {
@@ -144,6 +171,7 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
     }
     free(item);
     fill_boxes(tree, group);
+    fill_children(tree);
     return tree;
 }
 
@@ -226,29 +254,24 @@ static inline double q_to_box(const Box *box, const double *x, int64_t ndim) {
     return q;
 }
 
-/* Look for something better in a node and all below it, the nearest child first. */
+/* Look for something better in a node and all below it. */
 static void descend(const Tree *of, int64_t level, int64_t node, const double *x, Best *best) {
     if (level == 0) {
         scan(of, (int32_t)node, x, best);
         return;
     }
-    int64_t wide = of->level_at[level] - of->level_at[level - 1], from = FAN * node;
-    int number = wide - from < FAN ? (int)(wide - from) : FAN;
-    const Box *child = of->box + of->level_at[level - 1] + from;
-    double least[FAN];
-    int order[FAN];
-    for (int k = 0; k < number; k++) {
-        double q = q_to_box(child + k, x, of->ndim);
-        int at = k;
-        for (; at > 0 && q < least[at - 1]; at--) least[at] = least[at - 1], order[at] = order[at - 1];
-        least[at] = q;
-        order[at] = k;
-    }
-    for (int k = 0; k < number; k++) {
-        if (least[k] > best->q) return;
-        if (least[k] == best->q && child[order[k]].first > best->place) continue;
-        descend(of, level - 1, from + order[k], x, best);
-    }
+    const Children *some = of->children + of->level_at[level] - of->level_at[1] + node;
+    double least[FAN] = {0};
+    for (int64_t a = 0; a < of->ndim; a++)
+        for (int k = 0; k < FAN; k++) {
+            double below = some->low[a][k] - x[a], above = x[a] - some->high[a][k];
+            double gap = below > above ? below : above;
+            gap = gap > 0 ? gap : 0;
+            least[k] += gap * gap;
+        }
+    for (int k = 0; k < FAN; k++)
+        if (least[k] < best->q || (least[k] == best->q && some->first[k] < best->place))
+            descend(of, level - 1, FAN * node + k, x, best);
 }
 
 /* Answer the askers from `first` to `end` out of the nodes, of one level, on the list. */
@@ -263,7 +286,7 @@ static void answer(Walk *walk, int64_t first, int64_t end, const int32_t *list, 
         scan(of, walk->leaf, x, &best);
         for (int64_t i = 0; i < number; i++) {
             double least = q_to_box(box + list[i], x, of->ndim);
-            if (least > best.q || (least == best.q && box[list[i]].first > best.place)) continue;
+            if (least > best.q || (least == best.q && box[list[i]].first >= best.place)) continue;
             descend(of, level, list[i], x, &best);
         }
         walk->answer[place] = best.leaf < 0 ? -1 : best.place;

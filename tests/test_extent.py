@@ -1,0 +1,25 @@
+"""The greatest distance within points, against every pair."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from marginkit.geometry.extent import diameter_mm, flat_hull
+
+numbers = st.one_of(st.integers(-4, 4).map(float), st.floats(-1e3, 1e3, width=32))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.tuples(st.integers(2, 30), st.integers(2, 3)).flatmap(lambda n: arrays(np.float64, n, elements=numbers)))
+def test_equals_every_pair(points: np.ndarray) -> None:
+    np.testing.assert_allclose(diameter_mm(points), pdist(points).max(), rtol=1e-12)
+
+
+def test_flat_hull_is_that_of_qhull() -> None:
+    points = np.random.default_rng(1).normal(size=(5000, 2))
+    found = flat_hull(points)
+    assert np.array_equal(np.unique(found, axis=0), np.unique(points[ConvexHull(points).vertices], axis=0))
+    assert len(found) == len(np.unique(found, axis=0))
