@@ -27,6 +27,7 @@ FLOORS = {
             "scaling",
             "segmenting",
             "saving",
+            "rasters",
             "training",
             "palettes",
             "pooling",
