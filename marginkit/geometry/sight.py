@@ -13,17 +13,15 @@ from itertools import product
 
 import numpy as np
 
-from marginkit.geometry.bits import PackedMask
+from marginkit.geometry.cells import Cells, pyramid
+from marginkit.geometry.masks import Mask, pixels_held
 from marginkit.geometry.scene import Bools, Floats, Ints
 
-CELL_PX = 8  # bits of a byte: the smallest cells are read off the words
 LINES_AT_ONCE = 1 << 14
 PARTS_AT_ONCE = 1 << 20
 
 
-def stays_inside(
-    mask: PackedMask, ticks: tuple[Floats, ...], start_px: Sequence[float], end_px: Sequence[float]
-) -> bool:
+def stays_inside(mask: Mask, ticks: tuple[Floats, ...], start_px: Sequence[float], end_px: Sequence[float]) -> bool:
     """Whether the line from start to end (index units) stays in the closed mask, whose lattice lines are ``ticks``."""
     start, end = np.array([start_px], np.float64), np.array([end_px], np.float64)
     middle = _cut(Parts(np.zeros(1, np.int64), np.zeros(1), np.ones(1)), start, end, ticks).middle(start, end)
@@ -35,13 +33,13 @@ def stays_inside(
     return bool(held.all())
 
 
-def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_px: Floats) -> Bools:
+def crosses(mask: Mask, ticks: tuple[Floats, ...], start_px: Floats, end_px: Floats) -> Bools:
     """(n,) whether each line from start to end, (n, ndim) index units, passes through a pixel of the mask.
 
     A line that only runs along the border of the mask does not.
     """
     out: Bools = np.zeros(len(start_px), bool)
-    levels = occupied_cells(mask)
+    levels = pyramid(mask)
     for first in range(0, len(start_px), LINES_AT_ONCE):
         part = slice(first, first + LINES_AT_ONCE)
         out[part] = _crosses(mask, levels, ticks, start_px[part], end_px[part])
@@ -49,40 +47,24 @@ def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_p
     return crossing
 
 
-def _crosses(mask: PackedMask, levels: list[Bools], ticks: tuple[Floats, ...], start: Floats, end: Floats) -> Bools:
+def _crosses(mask: Mask, levels: list[Cells], ticks: tuple[Floats, ...], start: Floats, end: Floats) -> Bools:
     """Lines are cut at the borders of large cells; only what lies in a cell with mask in it is cut on."""
     out: Bools = np.zeros(len(start), bool)
     parts = Parts(np.arange(len(start)), np.zeros(len(start)), np.ones(len(start)))
-    for level in range(len(levels) - 1, -1, -1):
-        size = CELL_PX ** (level + 1)
-        parts = _cut(parts, start, end, tuple(ticks_of_axis[::size] for ticks_of_axis in ticks))
-        cell = [np.searchsorted(t[::size], m, side="right") - 1 for t, m in zip(ticks, parts.middle(start, end).T)]
-        within = np.all([(c >= 0) & (c < n) for c, n in zip(cell, levels[level].shape)], axis=0)
-        held = within & levels[level][tuple(np.where(within, c, 0) for c in cell)]
-        parts = parts.take(held)
-    for at in range(0, len(parts.line), PARTS_AT_ONCE // (CELL_PX * len(ticks))):
-        some = _cut(parts.take(slice(at, at + PARTS_AT_ONCE // (CELL_PX * len(ticks)))), start, end, ticks)
+    for level in reversed(levels):
+        borders = tuple(ticks_of_axis[:: level.size_px] for ticks_of_axis in ticks)
+        parts = _cut(parts, start, end, borders)
+        cell = [np.searchsorted(b, m, side="right") - 1 for b, m in zip(borders, parts.middle(start, end).T)]
+        within = np.all([(c >= 0) & (c < n) for c, n in zip(cell, level.held.shape)], axis=0)
+        parts = parts.take(within & level.held[tuple(np.where(within, c, 0) for c in cell)])
+    step = PARTS_AT_ONCE // (levels[0].size_px * len(ticks))
+    for at in range(0, len(parts.line), step):
+        some = _cut(parts.take(slice(at, at + step)), start, end, ticks)
         out[some.line[_within(mask, ticks, some.middle(start, end))]] = True
     return out
 
 
-def occupied_cells(mask: PackedMask) -> list[Bools]:
-    """Whether cells of 8, 64, 512 … pixels a side hold a pixel of the mask; up to the cell that holds all."""
-    octets = mask.words.astype("<u8").view(np.uint8).reshape(*mask.shape[:-1], -1) != 0
-    levels = [_gathered(octets, octets.ndim - 1)]
-    while max(levels[-1].shape) > 1:
-        levels.append(_gathered(levels[-1], octets.ndim))
-    return levels
-
-
-def _gathered(cells: Bools, axes: int) -> Bools:
-    """Eight cells taken as one along the first axes."""
-    for axis in range(axes):
-        cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], CELL_PX), axis=axis)
-    return cells
-
-
-def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
+def _within(mask: Mask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
     """Whether points lie inside the mask: in a pixel of it, or on a border with pixels of it on every side."""
     below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
     on_line = [ticks[a][np.clip(b, 0, len(ticks[a]) - 1)] == middle[:, a] for a, b in enumerate(below)]
@@ -134,13 +116,3 @@ def _cut(parts: Parts, start: Floats, end: Floats, ticks: tuple[Floats, ...]) ->
     owners, shares = owners[order], shares[order]
     kept = (owners[1:] == owners[:-1]) & (np.diff(shares) > 1e-12)
     return Parts(parts.line[owners[:-1][kept]], shares[:-1][kept], shares[1:][kept])
-
-
-def pixels_held(mask: PackedMask, pixel: Ints) -> Bools:
-    """Whether each pixel of (n, ndim) is in the mask; outside the array it is not."""
-    inside: Bools = np.all((pixel >= 0) & (pixel < np.array(mask.shape)), axis=1)
-    kept = np.where(inside[:, None], pixel, 0)
-    row = np.ravel_multi_index(tuple(kept[:, :-1].T), mask.shape[:-1])
-    word = mask.words[row, kept[:, -1] // 64]
-    held: Bools = inside & ((word >> (kept[:, -1] % 64).astype(np.uint64)) & np.uint64(1)).astype(bool)
-    return held
