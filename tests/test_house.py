@@ -27,11 +27,8 @@ FLOORS = {
             "scaling",
             "segmenting",
             "saving",
-<<<<<<< HEAD
             "rasters",
-=======
             "segobjects",
->>>>>>> standards
             "training",
             "palettes",
             "pooling",
