@@ -139,7 +139,7 @@ class LatticeScene:
         edge, of_corner = self._edge_points(faces)
         points, members = self._tumor.by_piece[piece]
         owner = members[points.nearest(self._lattice.points(edge))]
-        distance = self._lattice.distance_mm(edge, self._tumor.points_px[owner])
+        distance = self._lattice.distance_mm(edge, self._tumor.points_px, owner)
         best = np.argmin(distance[of_corner], axis=0)
         point = of_corner[best, np.arange(len(faces))]
         out.distance_mm[at] = distance[point]
