@@ -1,10 +1,11 @@
 """The label mask of a whole slide on disk, from its path to the distance of every point of its edge: whole processes.
 
-    python benchmarks/tiled.py [WIDTH HEIGHT]
+    python benchmarks/tiled.py [WIDTH HEIGHT | MASK.tif]
 
 marginkit reads the mask by tiles and gives the whole result; the peer reads it by strips of tiles (tifffile with zarr),
 finds boundary pixels (OpenCV) and asks a k-d tree (SciPy) for the distance at each edge pixel, from centre to centre:
-what an expert would put together for a mask that no transform can hold. Both take turns, page cache warm. Peak
+what an expert would put together for a mask that no transform can hold. ``MASK.tif`` is one that slide_mask.py made
+before. Both take turns, page cache warm. Peak
 memory is what the system says of the process. The peer's least distance must be the upper end of marginkit's interval.
 """
 
@@ -28,18 +29,20 @@ def ours(path: str) -> dict[str, Any]:
     """The whole result of marginkit, what was decoded, and the seconds inside the process."""
     started = time.perf_counter()
     from marginkit import measure, opening
-    from marginkit.readers import _valueruns
+    from marginkit.readers import _tifftiles
     from marginkit.segmenters.masks import parse_select, region_from_picture
 
     loaded = time.perf_counter()
     picture = opening.open(path, mask=True)
     source: Any = picture.levels[0].read
-    source.kept["runs"], tally = _valueruns.read(source.path, source.pages[0])
+    source.kept["runs"], tally = _tifftiles.read(source.path, source.pages[0])
     tumor, specimen = (region_from_picture(picture, parse_select(f"label={label}")) for label in ("2", "1+2"))
     read = time.perf_counter()
     found = measure(tumor, specimen, (UM / 1000, UM / 1000), holes="cut")  # the peer does not tell holes apart
     assert found.interval_mm is not None
     return {
+        "width": picture.shape[1],
+        "height": picture.shape[0],
         "least_mm": found.interval_mm[1],
         "value_mm": found.value_mm,
         "points": len(found.profile.distance_mm),
@@ -95,10 +98,10 @@ def main(words: list[str]) -> None:
         return print(json.dumps(found))
     from slide_mask import write_tiff
 
-    width, height = map(int, words or ("100000", "80000"))
     with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "mask.tif")
-        write_tiff(path, width, height)
+        path = words[0] if len(words) == 1 else str(Path(folder) / "mask.tif")
+        if len(words) != 1:
+            write_tiff(path, *map(int, words or ("100000", "80000")))
         ways: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
         for _ in range(TURNS):
             for route, found in ways.items():
@@ -107,7 +110,8 @@ def main(words: list[str]) -> None:
         assert abs(mine["least_mm"] - other["least_mm"]) <= 1e-9 * other["least_mm"], (mine, other)
         middle = {route: statistics.median(one["process_s"] for one in found) for route, found in ways.items()}
         inside = [statistics.median(one[f"{part}_s"] for one in ways["ours"]) for part in ("reading", "measuring")]
-        print(f"{width:,} x {height:,} px, {Path(path).stat().st_size / 1e6:.1f} MB, margin {mine['value_mm']!r} mm\n")
+        size_mb = Path(path).stat().st_size / 1e6
+        print(f"{mine['width']:,} x {mine['height']:,} px, {size_mb:.1f} MB, margin {mine['value_mm']!r} mm\n")
         print("| whole process | s | peer ÷ it | peak MB | points | tiles decoded |")
         print("|---|---|---|---|---|---|")
         share = f"{mine['decoded']} of {mine['tiles']} ({mine['decoded'] / mine['tiles']:.1%})"

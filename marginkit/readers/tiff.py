@@ -20,7 +20,7 @@ from marginkit.errors import FileError, MarginError, PixelError
 from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _colour, _ifd, _openslide, _orient, _tiffpixels, _valueruns
+from . import _colour, _ifd, _openslide, _orient, _tiffpixels, _tifftiles, _tileruns
 from ._ifd import Ifd
 from ._tifflayout import Layout, layout
 from ._tiffpixels import EXTRA, PALETTE, Page
@@ -133,12 +133,12 @@ class Source:
     def value_runs(self) -> ValueRuns | None:
         """The level as runs of one value, found tile by tile; None where its pixels are no plain labels."""
         page = self.pages[0]
-        plain = page.samples == 1 and page.dtype.kind in "bui" and page.photometric != MIN_IS_WHITE
+        plain = page.samples == 1 and _tileruns.plain(page.dtype) and page.photometric != MIN_IS_WHITE
         if not plain or self.lead or self.colour or self.palette is not None or self.orientation != 1:
             return None
         if "runs" not in self.kept:
             files.still(self.path, self.before)
-            self.kept["runs"] = _valueruns.read(self.path, page)[0]
+            self.kept["runs"] = _tifftiles.read(self.path, page)[0]
             files.still(self.path, self.before)
         return self.kept["runs"]
 
