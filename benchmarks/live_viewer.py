@@ -2,8 +2,7 @@
 
 PYTHONPATH=.:plugins xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/live_viewer.py [SIDE ...]
 
-``number`` : from the end of the stroke until headline, pair and edge layer hold the new state. ``picture`` : until the
-window has drawn it. ``stall`` : the longest time meanwhile that the window did not listen, drawing included. ``rest`` :
+``picture`` : from the end of the stroke until the window has drawn headline, pair and edge of the new state. ``stall`` : the longest time meanwhile that the window did not listen, drawing included. ``rest`` :
 until interval and verdicts are there too. ``CPU`` : what the main thread worked until the picture was drawn, of that
 ``drawing`` (OpenGL, by software where there is no graphics card), and ``alone`` : what it works where a stroke is drawn
 and no panel listens. After each stroke the value that was shown at once is compared with that of the full measurement.
@@ -23,7 +22,7 @@ from live import scene
 SPACING_MM = (0.01, 0.01)
 LIMIT_S = 60
 LISTEN_MS = 2
-HEADS = ("number", "picture", "stall", "rest", "CPU to picture", "of it drawing", "CPU alone")
+HEADS = ("picture", "stall", "rest", "CPU to picture", "of it drawing", "CPU alone")
 
 
 class Canvas:
@@ -119,7 +118,6 @@ class Bench:
         working, drawing, begun = time.thread_time(), self.canvas.spent_s, time.perf_counter()
         edit()
         _, stall = self.wait(lambda: bool(shown))
-        number = time.perf_counter() - begun
         value = self.panel.headline.text().removesuffix(" …")
         _, redrawn = self.wait(lambda: self.canvas.drawn > shown[0])
         picture = time.perf_counter() - begun
@@ -129,7 +127,7 @@ class Bench:
         exact = self.panel.headline.text()
         assert exact.startswith(value) or value.endswith("—"), f"{value} at once, {exact} at rest"
         self.panel._follower._done = move
-        return number, picture, max(stall, redrawn, later), resting, working, drawing
+        return picture, max(stall, redrawn, later), resting, working, drawing
 
 
 def edits(bench: Bench) -> dict[str, Callable[[int], Any]]:
@@ -165,7 +163,7 @@ def _at(width: Any, row: int) -> tuple[int, int]:
     return row, int(width[row])
 
 
-def main(side: int, times: int = 5) -> None:
+def main(side: int, times: int = 3) -> None:
     """One size."""
     import marginkit
 
