@@ -18,8 +18,8 @@ MOST = 1 << 31
 class SegmentTree:
     """Segments sorted so that the nearest are found; only where the kernel is.
 
-    segments_px : (m, 2 ends, 2) index units, m > 0. parts_px : (n, 2 ends, 2), they cut into short parts, and
-    ``parent`` the segment that each is of. spacing_mm : millimetres per index unit.
+    segments_px : (m, 2 ends, 2) index units, m > 0. parts_px : (n, 2 ends, 2), these cut short, and ``parent``
+    the segment that each is of. spacing_mm : millimetres per index unit.
     """
 
     def __init__(self, segments_px: Floats, parts_px: Floats, parent: Ints, spacing_mm: Floats) -> None:
