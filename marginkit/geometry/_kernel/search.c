@@ -55,16 +55,21 @@ static uint64_t spread_bits(uint64_t x, int64_t ndim) {
     return (x | x << 2) & 0x09249249u;
 }
 
-/* Sort by the upper 32 bits: the key; below them is the place, in whose order equal keys stay. */
-static void sort_by_key(uint64_t *item, uint64_t *spare, int64_t n) {
-    for (int shift = 32; shift < 64; shift += 8) {
-        int64_t count[257] = {0};
-        for (int64_t k = 0; k < n; k++) count[(item[k] >> shift & 255) + 1]++;
-        if (count[(item[0] >> shift & 255) + 1] == n) continue;
-        for (int d = 0; d < 256; d++) count[d + 1] += count[d];
-        for (int64_t k = 0; k < n; k++) spare[count[item[k] >> shift & 255]++] = item[k];
-        memcpy(item, spare, (size_t)n * sizeof *item);
+/* Sort by the upper 32 bits: the key; below them is the place, in whose order equal keys stay. Returns where the sorted
+   ones are: item or spare. */
+static uint64_t *sort_by_key(uint64_t *item, uint64_t *spare, int64_t n) {
+    enum { DIGITS = 1 << 11 };
+    for (int shift = 32; shift < 64; shift += 11) {
+        int64_t count[DIGITS + 1] = {0};
+        for (int64_t k = 0; k < n; k++) count[(item[k] >> shift & (DIGITS - 1)) + 1]++;
+        if (count[(item[0] >> shift & (DIGITS - 1)) + 1] == n) continue;
+        for (int d = 0; d < DIGITS; d++) count[d + 1] += count[d];
+        for (int64_t k = 0; k < n; k++) spare[count[item[k] >> shift & (DIGITS - 1)]++] = item[k];
+        uint64_t *sorted = spare;
+        spare = item;
+        item = sorted;
     }
+    return item;
 }
 
 static void fill_keys(const Tree *tree, const double *point, const double *scale, uint64_t *item) {
@@ -162,9 +167,9 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
     tree->children = malloc((size_t)(nodes + 1) * sizeof *tree->children);
     if (!ok || !tree->place || !tree->box || !tree->children) return free(item), mk_tree_free(tree), NULL;
     fill_keys(tree, point, scale, item);
-    sort_by_key(item, item + n, n);
+    uint64_t *sorted = sort_by_key(item, item + n, n);
     for (int64_t k = 0; k < n; k++) {
-        tree->place[k] = (int32_t)(item[k] & 0xffffffffu);
+        tree->place[k] = (int32_t)(sorted[k] & 0xffffffffu);
         for (int64_t a = 0; a < ndim; a++) tree->at[a][k] = point[ndim * tree->place[k] + a] * scale[a];
     }
     free(item);
@@ -409,10 +414,11 @@ static void answer(Walk *walk, int64_t leaf, const Few *few) {
                 this[k] += d2 * d2;
             }
         }
-        for (int k = 0; k < LEAF; k++) {
-            int better = (this[k] < q[k]) | ((this[k] == q[k]) & (at < place[k]));
-            q[k] = better ? this[k] : q[k];
-            place[k] = better ? at : place[k];
+        for (int k = 0; k < LEAF; k++) { /* as min and select: without a branch */
+            double earlier = at < place[k] ? at : place[k];
+            double tied = this[k] == q[k] ? earlier : place[k];
+            place[k] = this[k] < q[k] ? at : tied;
+            q[k] = this[k] < q[k] ? this[k] : q[k];
         }
     }
     for (int64_t k = 0; k < number; k++) {
