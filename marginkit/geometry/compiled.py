@@ -56,7 +56,7 @@ def _load() -> _Loaded:
         return _Loaded(None, "built from other sources; install again")
     for name in ("mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts"):
         getattr(library, name).restype = ctypes.c_int64
-    for name in ("mk_nearest", "mk_least", "mk_grid_nearest"):
+    for name in ("mk_nearest", "mk_least", "mk_grid_nearest", "mk_on_grid"):
         getattr(library, name).restype = ctypes.c_int64
     library.mk_tree.restype = ctypes.c_void_p
     return _Loaded(library, "")
@@ -267,6 +267,16 @@ def positions(vertex: Ints, ticks: tuple[Floats, ...]) -> Floats:
 
     side_by_side(call, shares(len(vertex), POINTS_A_SHARE) if len(vertex) else [])
     return out
+
+
+def on_grid(points: Floats, start: Floats, most: float) -> bool:
+    """Whether (n, 2) points are in array order, each once, and whole steps from the start, fewer than ``most``."""
+    library, where, at = kernel(), pointer(points, np.float64), pointer(np.ascontiguousarray(start), np.float64)
+
+    def call(part: slice) -> int:
+        return int(library.mk_on_grid(where, int64(part.start), int64(part.stop), at, ctypes.c_double(most)))
+
+    return all(side_by_side(call, shares(len(points), POINTS_A_SHARE)))
 
 
 def grid_nearest(points: Floats, low: Floats, columns: int, ask: Floats) -> Ints:

@@ -72,7 +72,8 @@ class Points:
         rows = abs(ask.points_px[-1, 0] - ask.points_px[0, 0]) + 1
         if len(ask.points_px) * GRID_PAYS < rows * (np.ptp(self.points_px[:, 1]) + 1):
             return False
-        return all(_on_grid(points, self.points_px[0]) for points in (self.points_px, ask.points_px))
+        both = self.points_px, ask.points_px
+        return all(compiled.on_grid(points, self.points_px[0], GRID_STEPS / 2) for points in both)
 
     def within(self, ask: Points, reach: float) -> Ints:
         """Those that ask and have a point at most ``reach`` scaled units away, in their order, and few others."""
@@ -110,14 +111,6 @@ class Points:
             out[todo[done]] = first[done]
             todo, number = todo[~done], min(4 * number, self._tree.n)
         return out
-
-
-def _on_grid(points: Floats, start: Floats) -> bool:
-    """Whether points are in array order, each once, and a whole number of steps from the start, not too many."""
-    row, column = points[:, 0], points[:, 1]
-    if any((np.abs(side - s) >= GRID_STEPS / 2).any() or ((side - s) % 1).any() for side, s in zip(points.T, start)):
-        return False
-    return bool(((row[1:] > row[:-1]) | ((row[1:] == row[:-1]) & (column[1:] > column[:-1]))).all())
 
 
 def squares(a: Floats, b: Floats) -> Floats:

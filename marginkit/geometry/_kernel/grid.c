@@ -100,3 +100,16 @@ API int64_t mk_grid_nearest(
     end_scan(&scan);
     return 1;
 }
+
+/* Whether rows first to last - 1 of a table of points (n, 2) are whole steps from start, fewer than `most`, and each is
+   behind the one before it in row-major order. */
+API int64_t mk_on_grid(const double *point, int64_t first, int64_t last, const double *start, double most) {
+    for (int64_t k = first; k < last; k++) {
+        const double *here = point + 2 * k;
+        double row = here[0] - start[0], column = here[1] - start[1];
+        if (!(row < most && row > -most && column < most && column > -most)) return 0;
+        if (row != (double)(int64_t)row || column != (double)(int64_t)column) return 0;
+        if (k && !(here[0] > here[-2] || (here[0] == here[-2] && here[1] > here[-1]))) return 0;
+    }
+    return 1;
+}
