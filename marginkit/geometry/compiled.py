@@ -269,12 +269,12 @@ def positions(vertex: Ints, ticks: tuple[Floats, ...]) -> Floats:
     return out
 
 
-def on_grid(points: Floats, start: Floats, most: float) -> bool:
-    """Whether (n, 2) points are in array order, each once, and whole steps from the start, fewer than ``most``."""
+def on_grid(points: Floats, start: Floats, most_px: float) -> bool:
+    """Whether (n, 2) points are in array order, each once, and whole steps from the start, fewer than ``most_px``."""
     library, where, at = kernel(), pointer(points, np.float64), pointer(np.ascontiguousarray(start), np.float64)
 
     def call(part: slice) -> int:
-        return int(library.mk_on_grid(where, int64(part.start), int64(part.stop), at, ctypes.c_double(most)))
+        return int(library.mk_on_grid(where, int64(part.start), int64(part.stop), at, ctypes.c_double(most_px)))
 
     return all(side_by_side(call, shares(len(points), POINTS_A_SHARE)))
 
