@@ -56,7 +56,7 @@ def _load() -> _Loaded:
         return _Loaded(None, "built from other sources; install again")
     for name in ("mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts"):
         getattr(library, name).restype = ctypes.c_int64
-    for name in ("mk_nearest", "mk_least", "mk_segments_nearest", "mk_followed"):
+    for name in ("mk_nearest", "mk_least", "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed"):
         getattr(library, name).restype = ctypes.c_int64
     for name in ("mk_tree", "mk_segments"):
         getattr(library, name).restype = ctypes.c_void_p
@@ -278,6 +278,33 @@ def positions(vertex: Ints, ticks: tuple[Floats, ...]) -> Floats:
         library.mk_positions(pointer(vertex[part], np.int64), *size, where, pointer(out[part]))
 
     side_by_side(call, shares(len(vertex), POINTS_A_SHARE) if len(vertex) else [])
+    return out
+
+
+def on_grid(points: Floats, start: Floats, most_px: float) -> bool:
+    """Whether (n, 2) points are in array order, each once, and whole steps from the start, fewer than ``most_px``."""
+    library, where, at = kernel(), pointer(points, np.float64), pointer(np.ascontiguousarray(start), np.float64)
+
+    def call(part: slice) -> int:
+        return int(library.mk_on_grid(where, int64(part.start), int64(part.stop), at, ctypes.c_double(most_px)))
+
+    return all(side_by_side(call, shares(len(points), POINTS_A_SHARE)))
+
+
+def grid_nearest(points: Floats, low: Floats, columns: int, ask: Floats) -> Ints:
+    """(m,) which of (n, 2) points is nearest to each of (m, 2).
+
+    Both in array order, each once, and whole numbers below 2^20 from ``low``: the least row and column of the points.
+    """
+    out, library = np.empty(len(ask), np.int64), kernel()
+    here = pointer(points, np.float64), int64(len(points)), pointer(low, np.float64), int64(columns)
+
+    def call(part: slice) -> int:
+        ends = int64(part.start), int64(part.stop)
+        return int(library.mk_grid_nearest(*here, pointer(ask, np.float64), *ends, pointer(out)))
+
+    if not all(side_by_side(call, shares(len(ask), POINTS_A_SHARE))):
+        raise MemoryError(f"{len(points)} points")
     return out
 
 

@@ -16,6 +16,8 @@ from marginkit.geometry import compiled
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 SLACK = 1e-9  # relative: far above what a tree's own sums can be off
+GRID_PAYS = 25  # columns that a scan along a row passes while the tree answers one that asks; an estimate
+GRID_STEPS = 1 << 20  # a side of the grid: the kernel's whole numbers hold its cubes
 CELL_PX = {2: 64.0, 3: 16.0}  # a compromise between few samples and tight bounds
 
 if TYPE_CHECKING:
@@ -57,8 +59,21 @@ class Points:
         [0, 1]
         """
         if compiled.kernel() is not None:
+            if self._dense(ask):
+                low, high = self.points_px.min(axis=0), self.points_px.max(axis=0)
+                return compiled.grid_nearest(self.points_px, low, int(high[1] - low[1]) + 1, ask.points_px)
             return self._compiled.nearest(ask._compiled)
         return self._settled(ask._scaled)
+
+    def _dense(self, ask: Points) -> bool:
+        """Whether so many ask that rows of a square grid are scanned faster than each is answered."""
+        if self.points_px.shape[1] != 2 or not (self.scale == 1).all() or not len(ask.points_px):
+            return False
+        rows = abs(ask.points_px[-1, 0] - ask.points_px[0, 0]) + 1
+        if len(ask.points_px) * GRID_PAYS < rows * (np.ptp(self.points_px[:, 1]) + 1):
+            return False
+        both = self.points_px, ask.points_px
+        return all(compiled.on_grid(points, self.points_px[0], GRID_STEPS / 2) for points in both)
 
     def within(self, ask: Points, reach: float) -> Ints:
         """Those that ask and have a point at most ``reach`` scaled units away, in their order, and few others."""

@@ -110,6 +110,43 @@ def test_the_same_nearest_are_found(seed: int, ndim: int, number: int, askers: i
 
 
 @calm
+@given(masks(), st.integers(0, 99), st.booleans())
+def test_many_askers_on_a_grid_find_the_same(mask: np.ndarray, seed: int, apart: bool) -> None:
+    """Rows are scanned instead of the tree searched; all shapes of points, and askers on all sides of them."""
+    found = np.argwhere(mask.reshape(-1, mask.shape[-1])) - 0.5
+    if not len(found):
+        return
+    where = made("speckle", (40, 70), seed)
+    asked = np.argwhere(where) + (np.array([-60.5, 30.5]) if apart else np.array([-5.5, -9.5]))
+    here, ask = Points(found, np.ones(2)), Points(asked, np.ones(2))
+    assert here._dense(ask)
+    got = here.nearest(ask)
+    assert got.tolist() == here._compiled.nearest(ask._compiled).tolist()
+    squares = (asked[:, 0, None] - found[:, 0]) ** 2 + (asked[:, 1, None] - found[:, 1]) ** 2
+    assert got.tolist() == squares.argmin(axis=1).tolist()
+
+
+@pytest.mark.parametrize("change", ["order", "fraction", "twice", "far", "scale"])
+def test_askers_that_are_on_no_grid_are_answered_by_the_tree(change: str) -> None:
+    found, asked = np.argwhere(np.ones((3, 3))) - 0.5, np.argwhere(np.ones((20, 20))) + 2.0 - 0.5
+    scale = np.ones(2)
+    if change == "order":
+        asked = asked[::-1].copy()
+    elif change == "fraction":
+        asked[5, 1] += 0.25
+    elif change == "twice":
+        found = np.repeat(found, 2, axis=0)
+    elif change == "far":
+        asked[-1, 1] += 1 << 20
+    else:
+        scale = np.array([1.0, 1.5])
+    here, ask = Points(found, scale), Points(asked, scale)
+    assert not here._dense(ask)
+    squares = ((asked[:, None] * scale - found * scale) ** 2).sum(axis=2)
+    assert here.nearest(ask).tolist() == squares.argmin(axis=1).tolist()
+
+
+@calm
 @given(
     masks(), st.integers(0, 99), st.sampled_from(["ignore", "cut"]), st.sampled_from([(1.0,), (0.4, 1.5), (3.0, 0.7)])
 )

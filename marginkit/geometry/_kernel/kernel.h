@@ -57,7 +57,8 @@ static inline uint64_t spread_bits(uint64_t x, int64_t ndim) {
     return (x | x << 2) & 0x09249249u;
 }
 
-/* Sort n > 0 items by their upper 32 bits, the key; below them is the place, in whose order equal keys stay. */
-void sort_by_key(uint64_t *item, uint64_t *spare, int64_t n);
+/* Sort n > 0 items by their upper 32 bits, the key; below them is the place, in whose order equal keys stay.
+   Returns where the sorted ones are: item or spare. */
+uint64_t *sort_by_key(uint64_t *item, uint64_t *spare, int64_t n);
 
 #endif

@@ -3,15 +3,19 @@
 
 #include <string.h>
 
-void sort_by_key(uint64_t *item, uint64_t *spare, int64_t n) {
-    for (int shift = 32; shift < 64; shift += 8) {
-        int64_t count[257] = {0};
-        for (int64_t k = 0; k < n; k++) count[(item[k] >> shift & 255) + 1]++;
-        if (count[(item[0] >> shift & 255) + 1] == n) continue;
-        for (int d = 0; d < 256; d++) count[d + 1] += count[d];
-        for (int64_t k = 0; k < n; k++) spare[count[item[k] >> shift & 255]++] = item[k];
-        memcpy(item, spare, (size_t)n * sizeof *item);
+uint64_t *sort_by_key(uint64_t *item, uint64_t *spare, int64_t n) {
+    enum { DIGITS = 1 << 11 };
+    for (int shift = 32; shift < 64; shift += 11) {
+        int64_t count[DIGITS + 1] = {0};
+        for (int64_t k = 0; k < n; k++) count[(item[k] >> shift & (DIGITS - 1)) + 1]++;
+        if (count[(item[0] >> shift & (DIGITS - 1)) + 1] == n) continue;
+        for (int d = 0; d < DIGITS; d++) count[d + 1] += count[d];
+        for (int64_t k = 0; k < n; k++) spare[count[item[k] >> shift & (DIGITS - 1)]++] = item[k];
+        uint64_t *sorted = spare;
+        spare = item;
+        item = sorted;
     }
+    return item;
 }
 
 /* The rings of a chain that says which of n members, 0 to n - 1, follows each: members ring by ring, each ring from its

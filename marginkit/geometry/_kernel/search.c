@@ -137,9 +137,9 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
     tree->children = malloc((size_t)(nodes + 1) * sizeof *tree->children);
     if (!ok || !tree->place || !tree->box || !tree->children) return free(item), mk_tree_free(tree), NULL;
     fill_keys(tree, point, scale, item);
-    sort_by_key(item, item + n, n);
+    uint64_t *sorted = sort_by_key(item, item + n, n);
     for (int64_t k = 0; k < n; k++) {
-        tree->place[k] = (int32_t)(item[k] & 0xffffffffu);
+        tree->place[k] = (int32_t)(sorted[k] & 0xffffffffu);
         for (int64_t a = 0; a < ndim; a++) tree->at[a][k] = point[ndim * tree->place[k] + a] * scale[a];
     }
     free(item);
@@ -384,10 +384,11 @@ static void answer(Walk *walk, int64_t leaf, const Few *few) {
                 this[k] += d2 * d2;
             }
         }
-        for (int k = 0; k < LEAF; k++) {
-            int better = (this[k] < q[k]) | ((this[k] == q[k]) & (at < place[k]));
-            q[k] = better ? this[k] : q[k];
-            place[k] = better ? at : place[k];
+        for (int k = 0; k < LEAF; k++) { /* as min and select: without a branch */
+            double earlier = at < place[k] ? at : place[k];
+            double tied = this[k] == q[k] ? earlier : place[k];
+            place[k] = this[k] < q[k] ? at : tied;
+            q[k] = this[k] < q[k] ? this[k] : q[k];
         }
     }
     for (int64_t k = 0; k < number; k++) {

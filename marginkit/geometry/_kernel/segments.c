@@ -166,9 +166,9 @@ API Segments *mk_segments(const double *segment, const double *part, const int64
     set->children = malloc((size_t)(nodes + 1) * sizeof *set->children);
     if (!set->leaf || !set->box || !set->children) return free(item), mk_segments_free(set), NULL;
     fill_keys(set, part, n, item);
-    sort_by_key(item, item + n, n);
+    const uint64_t *sorted = sort_by_key(item, item + n, n);
     for (int64_t k = 0; k < leaves; k++)
-        fill_leaf(set, k, part, of, item + LEAF * k, n - LEAF * k < LEAF ? n - LEAF * k : LEAF);
+        fill_leaf(set, k, part, of, sorted + LEAF * k, n - LEAF * k < LEAF ? n - LEAF * k : LEAF);
     free(item);
     fill_nodes(set);
     set->size = greatest(set->box + set->level_at[set->levels - 1]);
