@@ -104,7 +104,7 @@ def with_edge(tumor: Mask, specimen: Mask) -> float:
     """Each point of the specimen's edge and its nearest tumor point; the least distance between pixels."""
     lattice = Lattice(regular_ticks(tumor.shape), np.array(SPACING[tumor.ndim]))
     of, ask = (lattice.corner_px(bits.boundary_vertices(bits.pack(mask))) for mask in (tumor, specimen))
-    return float(lattice.distance_mm(ask, of[lattice.points(of).nearest(lattice.points(ask))]).min())
+    return float(lattice.distance_mm(ask, of, lattice.points(of).nearest(lattice.points(ask))).min())
 
 
 def with_measure(tumor: Mask, specimen: Mask) -> float:

@@ -213,6 +213,8 @@ def reviewing(session: Session) -> None:
         for file in (HERE.parent / "sample_data").glob("*.ome.tif"):
             shutil.copy(file, folder)
         (folder / "cut.ome.tif").write_bytes((folder / "he.ome.tif").read_bytes()[:500])
+        for part in ("tumor", "specimen"):
+            shutil.copy(folder / f"he_{part}.ome.tif", folder / f"cut_{part}.ome.tif")
         (folder / "cohort.csv").write_text("image\nhe.ome.tif\nfluorescence.ome.tif\ncut.ome.tif\n")
         ran = ["batch", "cohort.csv", "--out", "results", *shlex.split(words)]
         subprocess.run([sys.executable, "-m", "marginkit", *ran], cwd=folder, check=False, capture_output=True)

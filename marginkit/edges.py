@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marginkit.errors import UsageError
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import CLASSES
 from marginkit.records import Region, check_spacing
 
@@ -132,14 +134,22 @@ def _middle(specimen: Region, spacing_mm: Sequence[float]) -> tuple[tuple[float,
         return (shape.centroid.y, shape.centroid.x), 100 * math.hypot(
             (y1 - y0) * spacing_mm[0], (x1 - x0) * spacing_mm[1]
         )
-    inside = np.asarray(specimen.data) >= 0.5
-    flat = inside if inside.ndim == 2 else inside.sum(axis=0)
-    total = max(int(flat.sum()), 1)
     own = specimen.spacing_mm[-2:] if specimen.spacing_mm else tuple(spacing_mm)
     origin = specimen.origin_px[-2:] if specimen.origin_px else (0.0, 0.0)
-    at = [float((flat.sum(axis=1 - a) * np.arange(n)).sum() / total) for a, n in enumerate(flat.shape)]
+    if isinstance(specimen.data, RunMask):
+        at, size = list(specimen.data.middle()), specimen.data.shape
+    else:
+        at, size = _middle_of(np.asarray(specimen.data) >= 0.5)
     y, x = (o + i * m / s + 0.5 for o, i, m, s in zip(origin, at, own, spacing_mm))
-    return (y, x), 100 * math.hypot(flat.shape[0] * own[0], flat.shape[1] * own[1])
+    return (y, x), 100 * math.hypot(size[0] * own[0], size[1] * own[1])
+
+
+def _middle_of(inside: NDArray[np.bool_]) -> tuple[list[float], tuple[int, ...]]:
+    """((y, x) of the middle of an array's area in pixel centres, (height, width))."""
+    flat = inside if inside.ndim == 2 else inside.sum(axis=0)
+    total = max(int(flat.sum()), 1)
+    at = [float((flat.sum(axis=1 - a) * np.arange(n)).sum() / total) for a, n in enumerate(flat.shape)]
+    return at, flat.shape
 
 
 def with_names(drawn: Mapping[str, Any], wedges: Mapping[str, Any]) -> dict[str, Any] | None:

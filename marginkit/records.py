@@ -20,6 +20,8 @@ from marginkit.errors import CalibrationError, MarginError, SizeError
 if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon, Polygon
 
+    from marginkit.geometry.run_mask import RunMask
+
 Floats: TypeAlias = NDArray[np.float64]
 Qualifier: TypeAlias = Literal["exact", "touching", "at_most", "at_least", "not_assessable"]
 State: TypeAlias = Literal["certain", "indeterminate", "not_assessable"]
@@ -174,13 +176,14 @@ RegionKind: TypeAlias = Literal["mask", "probability", "polygon"]
 class Region:
     """A segmented region on its own grid, with its maker.
 
-    data : bool array (mask), float array in [0, 1] (probability), or shapely (Multi)Polygon in (x, y), pixel corners.
+    data : bool array or, of a slide, its runs (mask), float array in [0, 1] (probability), or shapely (Multi)Polygon in
+        (x, y), pixel corners.
     spacing_mm : of its own grid, array order; None: that of the image it belongs to.
     origin_px : position of its first pixel's centre in index units of the image, array order.
     maker : file name or segmenter with options. flags : names from ``marginkit.flags``.
     """
 
-    data: NDArray[np.bool_] | NDArray[np.floating[Any]] | Polygon | MultiPolygon
+    data: NDArray[np.bool_] | NDArray[np.floating[Any]] | RunMask | Polygon | MultiPolygon
     spacing_mm: tuple[float, ...] | None = None
     origin_px: tuple[float, ...] | None = None
     name: str = ""
@@ -190,9 +193,10 @@ class Region:
     @property
     def kind(self) -> RegionKind:
         """What the data are."""
-        if isinstance(self.data, np.ndarray):
-            return "mask" if self.data.dtype == np.bool_ else "probability"
-        return "polygon"
+        kind = getattr(self.data, "dtype", None)
+        if kind is None:
+            return "polygon"
+        return "mask" if kind == np.bool_ else "probability"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from marginkit.errors import AxesError, GridError, MeasureError, OutlineError, PixelError
+from marginkit.geometry.run_mask import RunMask
 from marginkit.records import Region
 
 Given: TypeAlias = Any  # an array, a shapely (Multi)Polygon or a Region: checked at run time, here and only here
@@ -34,6 +35,8 @@ array; of a label image say which label is meant, e.g. labels == 1
         return _polygon(argument, given)
     if isinstance(given, (str, bytes, Mapping)) or given is None or np.isscalar(given):
         raise TypeError(f"{argument}: wanted {WANTED}, got {type(given).__name__}")
+    if isinstance(given, RunMask):
+        return Region(given)
     array = given if isinstance(given, np.ndarray) else np.asarray(given)
     return _array(argument, array)
 
@@ -83,6 +86,8 @@ def is_empty(region: Region) -> bool:
     """Whether nothing is in the region (for a probability: nothing reaches one half)."""
     if region.kind == "polygon":
         return bool(region.data.is_empty)  # type: ignore[union-attr]
+    if isinstance(region.data, RunMask):
+        return not region.data.any()
     array = np.asarray(region.data)
     return not bool(array.any() if region.kind == "mask" else (array >= 0.5).any())
 

@@ -1,13 +1,14 @@
 """The greatest distance within points, against every pair."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from marginkit.geometry.extent import diameter_mm, flat_hull
+from marginkit.geometry.extent import _outermost, diameter_mm, flat_hull
 
 numbers = st.one_of(st.integers(-4, 4).map(float), st.floats(-1e3, 1e3, width=32))
 
@@ -23,3 +24,15 @@ def test_flat_hull_is_that_of_qhull() -> None:
     found = flat_hull(points)
     assert np.array_equal(np.unique(found, axis=0), np.unique(points[ConvexHull(points).vertices], axis=0))
     assert len(found) == len(np.unique(found, axis=0))
+
+
+@pytest.mark.parametrize("stretch", [1.0, 1e-3])
+@pytest.mark.parametrize("whole", [False, True])
+def test_many_points_are_thinned_out_only_inside(stretch: float, whole: bool) -> None:
+    points = np.random.default_rng(2).normal(size=(20_000, 2)) * [300, 300 * stretch]
+    points = np.rint(points) if whole else points
+    kept = _outermost(points)
+    assert len(kept) < len(points) / 2
+    corners = points[ConvexHull(points).vertices]
+    assert {tuple(corner) for corner in corners.tolist()} <= {tuple(point) for point in kept.tolist()}
+    np.testing.assert_allclose(diameter_mm(points), pdist(corners).max(), rtol=1e-12)

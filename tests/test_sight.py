@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as hnp
 from marginkit.geometry import sight
 from marginkit.geometry.bits import pack
 from marginkit.geometry.lattice import regular_ticks
+from marginkit.geometry.run_mask import RunMask
 
 MASKS = hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=7))
 CORNER = st.tuples(st.integers(0, 7), st.integers(0, 7))
@@ -41,3 +42,15 @@ def test_line_between_two_pixels_of_a_wall_crosses_it() -> None:
     wall[4] = True
     lines = sight.crosses(pack(wall), regular_ticks(wall.shape), np.array([[1.5, 3.5]]), np.array([[7.5, 3.5]]))
     assert lines.tolist() == [True]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(9, 150), st.integers(9, 150))
+def test_many_cells_crossed_equal_shapely(seed: int, height: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    mask = random.random((height, width)) < random.choice([0.0005, 0.01])
+    start, end = random.uniform(-0.5, [height - 0.5, width - 0.5], (2, 20, 2))
+    got = sight.crosses(pack(mask), regular_ticks(mask.shape), start, end)
+    assert got.tolist() == sight.crosses(RunMask.of(mask), regular_ticks(mask.shape), start, end).tolist()
+    inner = shapely.buffer(squares(mask), -1e-9)
+    lines = shapely.linestrings(np.stack([start, end], axis=1)[..., ::-1])
+    assert got.tolist() == shapely.intersects(lines, inner).tolist()

@@ -11,31 +11,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from marginkit.geometry.bits import PackedMask
-from marginkit.geometry.runs import Components, components, runs
+from marginkit.geometry.masks import Mask, pixels_held, runs_of, without
+from marginkit.geometry.runs import Components, components
 from marginkit.geometry.scene import Behind, Bools, Ints
-from marginkit.geometry.sight import pixels_held
 
 
-def behind(
-    specimen: PackedMask, tumor: PackedMask, foci: Components, barrier: PackedMask, at: Ints, is_cut: Bools
-) -> Behind:
+def behind(specimen: Mask, tumor: Mask, foci: Components, barrier: Mask, at: Ints, is_cut: Bools) -> Behind:
     """Which faces are behind the barrier.
 
     tumor : inside the specimen; foci : its components. at : (n, ndim) the specimen's pixel at each face.
     is_cut : (n,) which of them are cut edge.
     """
-    shape = specimen.shape
-    free = _connected(PackedMask(specimen.words & (~barrier.words | tumor.words), shape))
+    solid = without(barrier, tumor)
+    free = _connected(without(specimen, solid))
     whole = _connected(specimen)
-    wall = pixels_held(PackedMask(barrier.words & ~tumor.words, shape), at)
+    wall = pixels_held(solid, at)
     shut = _reached(whole, foci, at) & ~_reached(free, foci, at, ~wall)
     breached = _on_both_sides(specimen, tumor, foci, barrier, whole) or _fills_gap(specimen, tumor, barrier, at[is_cut])
     return Behind(shut & ~wall if breached else shut, breached)
 
 
-def _connected(mask: PackedMask) -> Components:
-    return components(runs(mask), corners=False)
+def _connected(mask: Mask) -> Components:
+    return components(runs_of(mask), corners=False)
 
 
 def _starts(found: Components) -> Ints:
@@ -53,12 +50,10 @@ def _reached(parts: Components, foci: Components, at: Ints, in_parts: Bools | No
     return out
 
 
-def _on_both_sides(
-    specimen: PackedMask, tumor: PackedMask, foci: Components, barrier: PackedMask, whole: Components
-) -> bool:
+def _on_both_sides(specimen: Mask, tumor: Mask, foci: Components, barrier: Mask, whole: Components) -> bool:
     """Whether one focus has tumor on two sides that only the barrier parts."""
-    sides = _connected(PackedMask(specimen.words & ~barrier.words, specimen.shape))
-    outside_barrier = runs(PackedMask(tumor.words & ~barrier.words, tumor.shape))
+    sides = _connected(without(specimen, barrier))
+    outside_barrier = runs_of(without(tumor, barrier))
     start = np.stack([*outside_barrier.row_index, outside_barrier.start], axis=1)
     if not len(start):
         return False
@@ -66,13 +61,13 @@ def _on_both_sides(
     return len(np.unique(seen[:, :2], axis=0)) < len(seen)
 
 
-def _fills_gap(specimen: PackedMask, tumor: PackedMask, barrier: PackedMask, cut_at: Ints) -> bool:
+def _fills_gap(specimen: Mask, tumor: Mask, barrier: Mask, cut_at: Ints) -> bool:
     """Whether barrier and tumor together part the cut edge where neither does alone: tumor sits in a gap of it."""
-    open_ = PackedMask(specimen.words & ~barrier.words & ~tumor.words, specimen.shape)
+    open_ = without(without(specimen, barrier), tumor)
     here = cut_at[pixels_held(open_, cut_at)]
     if not len(here):
         return False
-    alone = [PackedMask(specimen.words & ~other.words, specimen.shape) for other in (barrier, tumor)]
+    alone = [without(specimen, other) for other in (barrier, tumor)]
     labels = [_connected(mask).at(here) for mask in (*alone, open_)]
     seen = np.unique(np.stack(labels, axis=1), axis=0)
     return len(np.unique(seen[:, :2], axis=0)) < len(seen)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from marginkit.geometry.bits import pack
 from marginkit.geometry.lattice_scene import LatticeScene
+from marginkit.geometry.masks import packed
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import Floats, Ints, Scene
 
 Boundary = Literal["pixels", "contour"]
@@ -55,7 +57,13 @@ def scene(
         return _lattice(tumor, specimen, spacing_mm, holes, link_mm)
     from marginkit.geometry.subpixel import subpixel_scene
 
+    tumor, specimen = _as_array(tumor), _as_array(specimen)
     return subpixel_scene(tumor, specimen, spacing_mm, boundary, holes, link_mm, level)
+
+
+def _as_array(ground: Ground) -> Ground:
+    """The region with a mask of runs as an array. SizeError E-SIZE-01 for that of a whole slide."""
+    return replace(ground, data=np.asarray(ground.data)) if isinstance(ground.data, RunMask) else ground
 
 
 def _on_image(ground: Ground) -> bool:
@@ -66,7 +74,8 @@ def _lattice(
     tumor: Ground, specimen: Ground, spacing_mm: tuple[float, ...], holes: Holes, link_mm: float
 ) -> LatticeScene:
     if _on_image(tumor) and _on_image(specimen) and tumor.data.shape == specimen.data.shape:
-        return LatticeScene(pack(tumor.data), pack(specimen.data), spacing_mm, holes=holes, link_mm=link_mm)
+        return LatticeScene(packed(tumor.data), packed(specimen.data), spacing_mm, holes=holes, link_mm=link_mm)
+    tumor, specimen = _as_array(tumor), _as_array(specimen)
     ticks = tuple(_merged(a, b) for a, b in zip(tumor.ticks, specimen.ticks))
     pixels = [tuple(r * s for r, s in zip(ground.ratio, spacing_mm)) for ground in (tumor, specimen)]
     masks = pack(_Spread(tumor, ticks)), pack(_Spread(specimen, ticks))

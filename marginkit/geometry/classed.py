@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import GridError, MeasureError
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import CLASSES, CUT, UNKNOWN, Bools, Outline
 
 Codes = NDArray[np.uint8]
@@ -89,7 +90,7 @@ def drawn(argument: str, region: Any, *, lines: bool = False) -> Any:
             "E-GRID-03", f"{argument} has a pixel size of its own", remedy="Give it on the grid of the image."
         )
     data = getattr(region, "data", region) if hasattr(region, "maker") else region
-    if isinstance(data, np.ndarray):
+    if isinstance(data, (np.ndarray, RunMask)):
         if data.dtype != np.bool_:
             raise TypeError(f"{argument}: wanted a bool mask or a polygon, got an {data.dtype} array")
         return data

@@ -56,9 +56,10 @@ def _load() -> _Loaded:
         return _Loaded(None, "built from other sources; install again")
     for name in ("mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts"):
         getattr(library, name).restype = ctypes.c_int64
-    for name in ("mk_nearest", "mk_least"):
+    for name in ("mk_nearest", "mk_least", "mk_segments_nearest", "mk_followed"):
         getattr(library, name).restype = ctypes.c_int64
-    library.mk_tree.restype = ctypes.c_void_p
+    for name in ("mk_tree", "mk_segments"):
+        getattr(library, name).restype = ctypes.c_void_p
     return _Loaded(library, "")
 
 
@@ -218,6 +219,17 @@ def components(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corne
     return int(count), label
 
 
+def followed(chain: Ints) -> list[Ints]:
+    """The members of each ring of a chain, in order, each ring from its least member."""
+    chain = np.ascontiguousarray(chain, np.int64)
+    number = len(chain)
+    if number and (chain.min() < 0 or chain.max() >= number):
+        raise TypeError("a chain that leads out of itself")
+    member, ends, seen = np.empty(number, np.int64), np.empty(number, np.int64), np.zeros(number, np.uint8)
+    rings = kernel().mk_followed(pointer(chain), int64(number), pointer(seen), pointer(member), pointer(ends))
+    return [member[a:b] for a, b in pairwise([0, *ends[:rings].tolist()])]
+
+
 def count_upto(keys: Ints, query: Ints) -> Ints:
     """(m,) for each query how many of the sorted keys are at most as large."""
     keys, query = np.ascontiguousarray(keys), np.ascontiguousarray(query)
@@ -227,14 +239,45 @@ def count_upto(keys: Ints, query: Ints) -> Ints:
     return out
 
 
-def distances_mm(a_px: Floats, b_px: Floats, spacing_mm: Floats) -> Floats:
-    """(n,) distances of rows of two (n, ndim) tables."""
-    a, b = (np.ascontiguousarray(side, np.float64) for side in np.broadcast_arrays(a_px, b_px))
-    if a.ndim != 2 or a.shape[1] != len(spacing_mm):
+def distances_mm(a_px: Floats, b_px: Floats, spacing_mm: Floats, which: Ints | None = None) -> Floats:
+    """(n,) distances of rows of two (n, ndim) tables; or of the first to row ``which[k]`` of the second."""
+    if which is None:
+        a_px, b_px = np.broadcast_arrays(a_px, b_px)
+    elif len(which) and not 0 <= which.min() <= which.max() < len(b_px):
+        raise IndexError("a row that the table does not have")
+    a, b = (np.ascontiguousarray(side, np.float64) for side in (a_px, b_px))
+    if a.ndim != 2 or a.shape[1] != len(spacing_mm) or b.shape[1:] != a.shape[1:]:
         raise TypeError(f"tables of {a.shape} and {b.shape}")
-    out = np.empty(len(a))
-    numbers, spacing = (pointer(a, np.float64), pointer(b, np.float64)), pointer(spacing_mm, np.float64)
-    kernel().mk_distances(*numbers, int64(len(a)), int64(a.shape[1]), spacing, pointer(out))
+    if which is not None and which.shape != a.shape[:1]:
+        raise TypeError(f"{which.shape} rows for {a.shape}")
+    out, library, spacing = np.empty(len(a)), kernel(), pointer(spacing_mm, np.float64)
+
+    def call(part: slice) -> None:
+        other, rows = (b[part], None) if which is None else (b, which[part])
+        numbers = pointer(a[part]), pointer(other), pointer(rows, np.int64), int64(part.stop - part.start)
+        library.mk_distances(*numbers, int64(a.shape[1]), spacing, pointer(out[part]))
+
+    side_by_side(call, shares(len(a), POINTS_A_SHARE) if len(a) else [])
+    return out
+
+
+def positions(vertex: Ints, ticks: tuple[Floats, ...]) -> Floats:
+    """(n, ndim) position of each vertex, given that of each lattice line along each axis."""
+    vertex = np.ascontiguousarray(vertex)
+    lines = [np.ascontiguousarray(line, np.float64) for line in ticks]
+    if vertex.ndim != 2 or vertex.shape[1] != len(lines):
+        raise TypeError(f"vertices {vertex.shape}")
+    for axis, line in enumerate(lines):
+        if len(vertex) and not 0 <= vertex[:, axis].min() <= vertex[:, axis].max() < len(line):
+            raise IndexError("a line that the lattice does not have")
+    out, library = np.empty(vertex.shape), kernel()
+    where = (ctypes.c_void_p * len(lines))(*(line.ctypes.data for line in lines))
+
+    def call(part: slice) -> None:
+        size = int64(part.stop - part.start), int64(len(lines))
+        library.mk_positions(pointer(vertex[part], np.int64), *size, where, pointer(out[part]))
+
+    side_by_side(call, shares(len(vertex), POINTS_A_SHARE) if len(vertex) else [])
     return out
 
 
@@ -261,7 +304,7 @@ class Tree:
     def nearest(self, ask: Tree, limit_px2: float = np.inf) -> Ints:
         """(m,) which point is nearest to each of another tree; -1 where none is within the square root of the limit."""
         library = self._library
-        out = np.empty(ask.number, np.int64)
+        out = np.full(ask.number, -1, np.int64)
 
         def call(part: slice) -> int:
             ends = int64(part.start), int64(part.stop)

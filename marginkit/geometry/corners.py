@@ -13,9 +13,9 @@ import numpy as np
 
 from marginkit.geometry import bits
 from marginkit.geometry.lattice import Lattice
+from marginkit.geometry.masks import pixels_held
 from marginkit.geometry.runs import Components
 from marginkit.geometry.scene import Floats, Ints
-from marginkit.geometry.sight import pixels_held
 
 ROUNDING = 1e-12  # relative: as in a lattice scene, two ways to sum the same squares
 MANY = 20_000  # corners: of more than that only those are put into a tree that can be nearest

@@ -11,6 +11,7 @@ from marginkit.geometry.scene import Floats, Ints
 
 FEW = 10_000  # points
 STRIP = 256  # corners compared at a time
+DIRECTIONS = 32  # of the polygon that leaves out what lies well inside
 
 
 def line_ends(vertex: Ints) -> Ints:
@@ -35,12 +36,29 @@ def diameter_mm(points_mm: Floats) -> float:
     >>> diameter_mm(np.array([[0.0, 0.0], [0.0, 4.0], [3.0, 0.0], [3.0, 4.0]]))
     5.0
     """
-    corners = _hull(points_mm)
+    corners = _hull(_outermost(points_mm))
     best = 0.0
     for first in range(0, len(corners), STRIP):
         way = corners[first : first + STRIP, None] - corners
         best = max(best, float(np.einsum("ijk,ijk->ij", way, way).max()))
     return float(np.sqrt(best))
+
+
+def _outermost(points: Floats) -> Floats:
+    """Without most of the points that are no corners of the hull, where there are many in 2-D.
+
+    A point inside a polygon of other points is none. The polygon here: the points that reach farthest in 32 directions.
+    """
+    if points.shape[1] != 2 or len(points) <= FEW:
+        return points
+    angle = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
+    way = np.stack([np.cos(angle), np.sin(angle)])
+    polygon = points[[int(np.argmax(points @ way[:, k])) for k in range(DIRECTIONS)]]
+    inside = np.ones(len(points), np.bool_)
+    for a, b in zip(polygon, np.roll(polygon, -1, axis=0)):
+        if (a != b).any():  # the same point may be farthest twice
+            inside &= (b[0] - a[0]) * (points[:, 1] - a[1]) - (b[1] - a[1]) * (points[:, 0] - a[0]) > 0
+    return points[~inside]
 
 
 def _hull(points: Floats) -> Floats:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry import bits
+from marginkit.geometry import bits, masks
 from marginkit.geometry.lattice import Lattice
 from marginkit.geometry.runs import Runs, components, gaps
 from marginkit.geometry.scene import CUT, FRAME, HOLE, SECTION, Bools, Floats, Ints
@@ -53,9 +53,9 @@ class Facets:
         return out
 
 
-def facets(mask: bits.PackedMask, found: Runs) -> Facets:
+def facets(mask: masks.Mask, found: Runs) -> Facets:
     """Every face of the mask, given its runs: their ends are the faces across the last axis."""
-    return joined([*(bits.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), ends(found)])
+    return joined([*(masks.faces_across(mask, axis) for axis in range(len(mask.shape) - 1)), ends(found)])
 
 
 def joined(parts: Sequence[bits.Faces]) -> Facets:

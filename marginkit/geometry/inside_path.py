@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 Inside: TypeAlias = Callable[[Floats, Floats], bool]
@@ -22,7 +23,13 @@ LARGEST = 4_000_000  # pixels searched at once; beyond it every k-th pixel is lo
 
 
 def length_mm(
-    tissue: Bools, tumor: Bools, end: Ints, end_px: Floats, origin_px: Floats, spacing_mm: Floats, inside: Inside
+    tissue: Bools | RunMask,
+    tumor: Bools | RunMask,
+    end: Ints,
+    end_px: Floats,
+    origin_px: Floats,
+    spacing_mm: Floats,
+    inside: Inside,
 ) -> float | None:
     """Length in mm of a short way through tissue from the tumor to a point of the edge; None where none was found.
 
@@ -75,7 +82,7 @@ def _best_turn(three: Floats, spacing_mm: Floats, inside: Inside) -> Floats:
     return unmoved
 
 
-def _pixels(tissue: Bools, tumor: Bools, end: Ints, spacing_mm: Floats) -> Floats | None:
+def _pixels(tissue: Bools | RunMask, tumor: Bools | RunMask, end: Ints, spacing_mm: Floats) -> Floats | None:
     """(n, ndim) pixels of a cheapest way from the tumor to ``end``."""
     from skimage.graph import MCP_Geometric
 

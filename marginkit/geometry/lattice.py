@@ -59,6 +59,8 @@ class Lattice:
 
     def corner_px(self, vertex: Ints) -> Floats:
         """(n, ndim) positions of vertices in index units."""
+        if compiled.kernel() is not None and vertex.ndim == 2:
+            return compiled.positions(vertex, self.ticks)
         return np.stack([line[vertex[:, axis]] for axis, line in enumerate(self.ticks)], axis=1)
 
     def centre_px(self, pixel: Ints) -> Floats:
@@ -70,10 +72,14 @@ class Lattice:
             columns.append(np.concatenate([beyond[:1], middle, beyond[1:]])[pixel[:, axis] + 1])
         return np.stack(columns, axis=1)
 
-    def distance_mm(self, a_px: Floats, b_px: Floats) -> Floats:
-        """(n,) distances: differences are taken in index units before they become mm, so that none is lost."""
+    def distance_mm(self, a_px: Floats, b_px: Floats, which: Ints | None = None) -> Floats:
+        """(n,) distances of rows, or of the first table to rows ``which`` of the second.
+
+        Differences are taken in index units before they become mm, so that none is lost.
+        """
         if compiled.kernel() is not None:
-            return compiled.distances_mm(a_px, b_px, self.spacing_mm)
+            return compiled.distances_mm(a_px, b_px, self.spacing_mm, which)
+        b_px = b_px if which is None else b_px[which]
         total: Floats = np.zeros(max(len(a_px), len(b_px)))
         for axis, spacing_mm in enumerate(self.spacing_mm):
             total += ((a_px[:, axis] - b_px[:, axis]) * spacing_mm) ** 2

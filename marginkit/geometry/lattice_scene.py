@@ -15,12 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit.geometry import barrier, bits, extent, group_distance, inside_path, sight, touched
+from marginkit.geometry import barrier, extent, group_distance, inside_path, masks, sight, touched
 from marginkit.geometry.drawn import in_region, pixels_in
 from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
-from marginkit.geometry.runs import Components, components, count_upto, runs
+from marginkit.geometry.run_mask import LARGEST_PIXELS, RunMask, too_large
+from marginkit.geometry.runs import Components, components, count_upto
 from marginkit.geometry.scene import Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
 
 ROUNDING = 1e-12  # relative: two ways to sum the same squares
@@ -33,8 +34,8 @@ class LatticeScene:
 
     def __init__(
         self,
-        tumor: bits.PackedMask,
-        specimen: bits.PackedMask,
+        tumor: masks.Mask,
+        specimen: masks.Mask,
         spacing_mm: Sequence[float],
         *,
         ticks: tuple[Floats, ...] | None = None,
@@ -54,8 +55,8 @@ class LatticeScene:
         self._beyond = 0.0
         nothing = np.zeros(0, np.int64)
         self._last_edge_points: tuple[Ints, tuple[Floats, Ints]] = (nothing, (np.zeros((0, len(tumor.shape))), nothing))
-        self._stray = bits.without(tumor, specimen)
-        inside = tumor if self._stray.count == 0 else bits.PackedMask(tumor.words & specimen.words, tumor.shape)
+        self._stray = masks.without(tumor, specimen)
+        inside = tumor if self._stray.count == 0 else masks.shared(tumor, specimen)
         self._tumor = LatticeTumor(inside, self._pieces, self._lattice, self._pixel_mm[0], link_mm)
 
     @property
@@ -70,7 +71,7 @@ class LatticeScene:
 
     @cached_property
     def _pieces(self) -> Components:
-        return components(runs(self._specimen), corners=True)
+        return components(masks.runs_of(self._specimen), corners=True)
 
     @cached_property
     def outline(self) -> Outline:
@@ -105,10 +106,10 @@ class LatticeScene:
         """mm² in 2-D, mm³ in 3-D."""
         return self._size(self._specimen)
 
-    def _size(self, mask: bits.PackedMask) -> float:
+    def _size(self, mask: masks.Mask) -> float:
         if self._lattice.regular:
             return mask.count * float(np.prod(self._lattice.spacing_mm))
-        return float(run_sizes(runs(mask), self._lattice).sum())
+        return float(run_sizes(masks.runs_of(mask), self._lattice).sum())
 
     @property
     def tumor_meets_frame(self) -> bool:
@@ -138,7 +139,7 @@ class LatticeScene:
         edge, of_corner = self._edge_points(faces)
         points, members = self._tumor.by_piece[piece]
         owner = members[points.nearest(self._lattice.points(edge))]
-        distance = self._lattice.distance_mm(edge, self._tumor.points_px[owner])
+        distance = self._lattice.distance_mm(edge, self._tumor.points_px, owner)
         best = np.argmin(distance[of_corner], axis=0)
         point = of_corner[best, np.arange(len(faces))]
         out.distance_mm[at] = distance[point]
@@ -174,7 +175,7 @@ class LatticeScene:
     @cached_property
     def _edge_vertices(self) -> Ints:
         """(m, ndim) corners of all faces, in array order: the boundary vertices of the specimen."""
-        return bits.boundary_vertices(self._specimen)
+        return masks.vertices(self._specimen)
 
     @cached_property
     def _edge_keys(self) -> Ints:
@@ -282,8 +283,8 @@ class LatticeScene:
         held = self._pieces.runs.at(end[None])
         rows = self._window(int(self._pieces.label[held[0]]))
         return inside_path.length_mm(
-            bits.unpack(self._specimen, rows),
-            bits.unpack(self._tumor.mask, rows),
+            masks.window(self._specimen, rows),
+            masks.window(self._tumor.mask, rows),
             end - np.array([r.start for r in rows]),
             np.array(closest.edge_px),
             np.array([float(r.start) for r in rows]),
@@ -304,17 +305,19 @@ class LatticeScene:
 
     def crossed(self, wall: NDArray[np.bool_] | Any, nearest: Nearest) -> Bools:
         """For each pair of points whether the straight line between them crosses a barrier."""
-        mask = bits.without(self._on_lattice(wall), self._tumor.mask)
+        mask = masks.without(self._on_lattice(wall), self._tumor.mask)
         return sight.crosses(mask, self._lattice.ticks, nearest.edge_px, nearest.tumor_px)
 
-    def _on_lattice(self, wall: NDArray[np.bool_] | Any) -> bits.PackedMask:
+    def _on_lattice(self, wall: NDArray[np.bool_] | Any) -> masks.Mask:
         """A barrier as pixels of the lattice: of an outline all that it touches, so that it has no leak."""
-        if not isinstance(wall, np.ndarray):
+        if not isinstance(wall, (np.ndarray, RunMask)):
+            if np.prod(self._lattice.shape, dtype=np.int64) > LARGEST_PIXELS:
+                raise too_large(self._lattice.shape)
             wall = touched.pixels(wall, self._lattice.shape[-2:])
         if self._lattice.regular:
-            return bits.pack(wall)
+            return masks.packed(wall)
         index = np.indices(self._lattice.shape).reshape(self.ndim, -1).T
-        return bits.pack(pixels_in(wall, self._lattice, index).reshape(self._lattice.shape))
+        return masks.packed(pixels_in(wall, self._lattice, index).reshape(self._lattice.shape))
 
     def in_region(self, region: NDArray[np.bool_] | Any) -> Bools:
         """For each face whether it touches a pixel of a mask, or has its midpoint in a polygon."""

@@ -8,12 +8,11 @@ from itertools import product
 
 import numpy as np
 
-from marginkit.geometry import bits, linked
+from marginkit.geometry import linked, masks
 from marginkit.geometry.lattice import Lattice
 from marginkit.geometry.nearest import Points
-from marginkit.geometry.runs import Components, Runs, components, runs
+from marginkit.geometry.runs import Components, Runs, components
 from marginkit.geometry.scene import Floats, FociTable, Ints
-from marginkit.geometry.sight import pixels_held
 
 
 def run_sizes(found: Runs, lattice: Lattice) -> Floats:
@@ -34,7 +33,7 @@ class LatticeTumor:
     mask : tumor and specimen. pieces : of the specimen. pixel_mm : size of the tumor's own pixels.
     """
 
-    mask: bits.PackedMask
+    mask: masks.Mask
     pieces: Components
     lattice: Lattice
     pixel_mm: Floats
@@ -43,12 +42,12 @@ class LatticeTumor:
     @cached_property
     def parts(self) -> Components:
         """Connected components, before linking."""
-        return components(runs(self.mask), corners=True)
+        return components(masks.runs_of(self.mask), corners=True)
 
     @cached_property
     def vertices(self) -> Ints:
         """(n, ndim) corners on the boundary, in array order."""
-        return bits.boundary_vertices(self.mask)
+        return masks.vertices(self.mask)
 
     @cached_property
     def points_px(self) -> Floats:
@@ -64,7 +63,7 @@ class LatticeTumor:
         todo = np.arange(len(pixel))
         for step in product((1, 0), repeat=self.lattice.ndim):
             here = self.vertices[todo] - np.array(step)
-            held = pixels_held(self.mask, here)
+            held = masks.pixels_held(self.mask, here)
             pixel[todo[held]] = here[held]
             todo = todo[~held]
         return self.parts.at(pixel)
@@ -118,7 +117,7 @@ class LatticeTumor:
         reach = reach_mm / float(self.lattice.spacing_mm.min())
         vertices = self.vertices[members[self.lattice.points(around_px).within(points, reach)]]
         pixels = [vertices - np.array(step) for step in product((1, 0), repeat=self.lattice.ndim)]
-        return self.lattice.centre_px(np.concatenate([p[pixels_held(self.mask, p)] for p in pixels]))
+        return self.lattice.centre_px(np.concatenate([p[masks.pixels_held(self.mask, p)] for p in pixels]))
 
     @property
     def meets_side(self) -> bool:

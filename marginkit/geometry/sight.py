@@ -8,22 +8,23 @@ no test, since they belong to the parts beside them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
-from marginkit.geometry.bits import PackedMask
+from marginkit.geometry.cells import Cells, pyramid
+from marginkit.geometry.masks import Mask, pixels_held
 from marginkit.geometry.scene import Bools, Floats, Ints
 
+LINES_AT_ONCE = 1 << 14
 PARTS_AT_ONCE = 1 << 20
 
 
-def stays_inside(
-    mask: PackedMask, ticks: tuple[Floats, ...], start_px: Sequence[float], end_px: Sequence[float]
-) -> bool:
+def stays_inside(mask: Mask, ticks: tuple[Floats, ...], start_px: Sequence[float], end_px: Sequence[float]) -> bool:
     """Whether the line from start to end (index units) stays in the closed mask, whose lattice lines are ``ticks``."""
     start, end = np.array([start_px], np.float64), np.array([end_px], np.float64)
-    _, middle = _parts(start, end, ticks)
+    middle = _cut(Parts(np.zeros(1, np.int64), np.zeros(1), np.ones(1)), start, end, ticks).middle(start, end)
     below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
     on_line = [bool(start[0, a] == end[0, a] and start[0, a] in ticks[a]) for a in range(len(ticks))]
     held: Bools = np.zeros(len(middle), bool)
@@ -32,23 +33,38 @@ def stays_inside(
     return bool(held.all())
 
 
-def crosses(mask: PackedMask, ticks: tuple[Floats, ...], start_px: Floats, end_px: Floats) -> Bools:
+def crosses(mask: Mask, ticks: tuple[Floats, ...], start_px: Floats, end_px: Floats) -> Bools:
     """(n,) whether each line from start to end, (n, ndim) index units, passes through a pixel of the mask.
 
     A line that only runs along the border of the mask does not.
     """
     out: Bools = np.zeros(len(start_px), bool)
-    span = np.abs(end_px - start_px).sum(axis=1).max(initial=1.0) / min(float(np.diff(t).min()) for t in ticks)
-    step = max(1, int(PARTS_AT_ONCE / (span + 2)))
-    for first in range(0, len(start_px), step):
-        line, middle = _parts(start_px[first : first + step], end_px[first : first + step], ticks)
-        hit = _within(mask, ticks, middle)
-        out[first + np.unique(line[hit])] = True
+    levels = pyramid(mask)
+    for first in range(0, len(start_px), LINES_AT_ONCE):
+        part = slice(first, first + LINES_AT_ONCE)
+        out[part] = _crosses(mask, levels, ticks, start_px[part], end_px[part])
     crossing: Bools = out & np.any(start_px != end_px, axis=1)
     return crossing
 
 
-def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
+def _crosses(mask: Mask, levels: list[Cells], ticks: tuple[Floats, ...], start: Floats, end: Floats) -> Bools:
+    """Lines are cut at the borders of large cells; only what lies in a cell with mask in it is cut on."""
+    out: Bools = np.zeros(len(start), bool)
+    parts = Parts(np.arange(len(start)), np.zeros(len(start)), np.ones(len(start)))
+    for level in reversed(levels):
+        borders = tuple(ticks_of_axis[:: level.size_px] for ticks_of_axis in ticks)
+        parts = _cut(parts, start, end, borders)
+        cell = [np.searchsorted(b, m, side="right") - 1 for b, m in zip(borders, parts.middle(start, end).T)]
+        within = np.all([(c >= 0) & (c < n) for c, n in zip(cell, level.held.shape)], axis=0)
+        parts = parts.take(within & level.held[tuple(np.where(within, c, 0) for c in cell)])
+    step = PARTS_AT_ONCE // (levels[0].size_px * len(ticks))
+    for at in range(0, len(parts.line), step):
+        some = _cut(parts.take(slice(at, at + step)), start, end, ticks)
+        out[some.line[_within(mask, ticks, some.middle(start, end))]] = True
+    return out
+
+
+def _within(mask: Mask, ticks: tuple[Floats, ...], middle: Floats) -> Bools:
     """Whether points lie inside the mask: in a pixel of it, or on a border with pixels of it on every side."""
     below = [np.searchsorted(ticks[a], middle[:, a], side="right") - 1 for a in range(len(ticks))]
     on_line = [ticks[a][np.clip(b, 0, len(ticks[a]) - 1)] == middle[:, a] for a, b in enumerate(below)]
@@ -59,35 +75,44 @@ def _within(mask: PackedMask, ticks: tuple[Floats, ...], middle: Floats) -> Bool
     return inside
 
 
-def _parts(start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> tuple[Ints, Floats]:
-    """The parts of lines between crossings of lattice lines: which line, and the middle of the part (n, ndim)."""
-    number = len(start)
-    line = [np.arange(number), np.arange(number)]
-    at: list[Floats] = [np.zeros(number), np.ones(number)]
+@dataclass(frozen=True)
+class Parts:
+    """Parts of lines: (n,) which line, and the shares of its way at which the part begins and ends."""
+
+    line: Ints
+    begin: Floats
+    end: Floats
+
+    def take(self, which: Bools | slice) -> Parts:
+        """Some of them."""
+        return Parts(self.line[which], self.begin[which], self.end[which])
+
+    def middle(self, start_px: Floats, end_px: Floats) -> Floats:
+        """(n, ndim) middle of each part, of lines that run from start to end."""
+        share = ((self.begin + self.end) / 2)[:, None]
+        middle: Floats = start_px[self.line] + share * (end_px - start_px)[self.line]
+        return middle
+
+
+def _cut(parts: Parts, start: Floats, end: Floats, ticks: tuple[Floats, ...]) -> Parts:
+    """Parts cut where they cross the lines of a lattice. A crossing has the same share however the line was cut."""
+    number = np.arange(len(parts.line))
+    owner, at = [number, number], [parts.begin, parts.end]
+    way = (end - start)[parts.line]
+    ends = [start[parts.line] + share[:, None] * way for share in (parts.begin, parts.end)]
     for axis, ticks_of_axis in enumerate(ticks):
-        way = end[:, axis] - start[:, axis]
-        low = np.searchsorted(ticks_of_axis, np.minimum(start[:, axis], end[:, axis]), side="right")
-        high = np.searchsorted(ticks_of_axis, np.maximum(start[:, axis], end[:, axis]), side="left")
-        count = np.where(way == 0, 0, np.maximum(high - low, 0))
-        which = np.repeat(np.arange(number), count)
+        low = np.searchsorted(ticks_of_axis, np.minimum(ends[0][:, axis], ends[1][:, axis])) - 1  # one more at either
+        high = np.searchsorted(ticks_of_axis, np.maximum(ends[0][:, axis], ends[1][:, axis]), side="right") + 1  # end,
+        low, high = np.maximum(low, 0), np.minimum(high, len(ticks_of_axis))  # since the ends are rounded
+        count = np.where(way[:, axis] == 0, 0, np.maximum(high - low, 0))
+        which = np.repeat(number, count)
         crossed = np.repeat(low, count) + np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        line.append(which)
-        at.append((ticks_of_axis[crossed] - start[which, axis]) / way[which])
-    lines, crossings = np.concatenate(line), np.clip(np.concatenate(at), 0, 1)
-    order = np.lexsort((crossings, lines))
-    lines, crossings = lines[order], crossings[order]
-    kept = (lines[1:] == lines[:-1]) & (np.diff(crossings) > 1e-12)
-    of_line = lines[:-1][kept]
-    middle = ((crossings[:-1] + crossings[1:]) / 2)[kept][:, None]
-    middles: Floats = start[of_line] + middle * (end - start)[of_line]
-    return of_line, middles
-
-
-def pixels_held(mask: PackedMask, pixel: Ints) -> Bools:
-    """Whether each pixel of (n, ndim) is in the mask; outside the array it is not."""
-    inside: Bools = np.all((pixel >= 0) & (pixel < np.array(mask.shape)), axis=1)
-    kept = np.where(inside[:, None], pixel, 0)
-    row = np.ravel_multi_index(tuple(kept[:, :-1].T), mask.shape[:-1])
-    word = mask.words[row, kept[:, -1] // 64]
-    held: Bools = inside & ((word >> (kept[:, -1] % 64).astype(np.uint64)) & np.uint64(1)).astype(bool)
-    return held
+        share = (ticks_of_axis[crossed] - start[parts.line[which], axis]) / way[which, axis]
+        inside = (share > parts.begin[which]) & (share < parts.end[which])
+        owner.append(which[inside])
+        at.append(share[inside])
+    owners, shares = np.concatenate(owner), np.concatenate(at)
+    order = np.lexsort((shares, owners))
+    owners, shares = owners[order], shares[order]
+    kept = (owners[1:] == owners[:-1]) & (np.diff(shares) > 1e-12)
+    return Parts(parts.line[owners[:-1][kept]], shares[:-1][kept], shares[1:][kept])

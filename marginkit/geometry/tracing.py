@@ -12,19 +12,24 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
-from marginkit.geometry.bits import Faces, faces, pack
+from marginkit.geometry import compiled
+from marginkit.geometry.bits import Faces
+from marginkit.geometry.compiled import kernel
+from marginkit.geometry.masks import faces_across, packed
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import Bools, Floats, Ints
 
 EAST, SOUTH, WEST, NORTH = range(4)  # ways of a side when y points down
 
 
-def mask_polygon(mask: Bools) -> MultiPolygon:
+def mask_polygon(mask: Bools | RunMask) -> MultiPolygon:
     """The union of the closed pixels of a 2-D mask, (x, y) on pixel corners; only true corners are vertices.
 
     >>> mask_polygon(np.array([[True, True], [False, True]])).area
     3.0
     """
-    start, end, way = _sides(faces(pack(mask)), mask.shape[1])
+    held = packed(mask)
+    start, end, way = _sides([faces_across(held, axis) for axis in range(2)], mask.shape[1])
     if not len(start):
         return MultiPolygon()
     chain = _next_side(start, end, way)
@@ -73,6 +78,8 @@ def _next_side(start: Ints, end: Ints, way: Ints) -> Ints:
 
 def followed(chain: Ints) -> list[Ints]:
     """The members of each ring, in order, by following a chain of what comes after what."""
+    if kernel() is not None:
+        return compiled.followed(chain)
     follow = chain.tolist()
     seen = bytearray(len(follow))
     rings = []

@@ -193,7 +193,7 @@ def read(path: str, item: Page, rows: range, columns: range, fill: float) -> NDA
     return out
 
 
-def _bytes_at(handle: int, count: int, offset: int) -> bytes:
+def bytes_at(handle: int, count: int, offset: int) -> bytes:
     """Bytes of an open file; safe from several threads."""
     if hasattr(os, "pread"):
         return os.pread(handle, count, offset)
@@ -211,17 +211,10 @@ def _segments(item: Page, rows: range, columns: range) -> Iterator[tuple[int, in
                 yield index, sample, row * item.rows, column * item.columns
 
 
-def _place(
-    handle: int, item: Page, at: tuple[int, int, int, int], rows: range, columns: range, out: NDArray[Any]
-) -> None:
-    """Decode one segment and copy what the window needs of it."""
-    index, sample, top, left = at
-    offset, count = int(item.offsets[index]), int(item.counts[index])
-    if offset <= 0 or count <= 0:
-        return
-    height = item.rows if item.tiled else min(item.rows, item.height - top)
+def decoded(item: Page, data: bytes, index: int, top: int, left: int) -> NDArray[Any]:
+    """(rows, columns, samples) of a segment from its bytes; E-FILE-05 names it where it is broken."""
+    height, count = item.rows if item.tiled else min(item.rows, item.height - top), int(item.counts[index])
     try:
-        data = _bytes_at(handle, count, offset)
         if len(data) < count:
             raise ValueError(f"{len(data)} of {count} bytes are there")
         array = item.decode(data, index, height)
@@ -232,6 +225,18 @@ def _place(
     except Exception as error:
         cause = f"segment {index} at row {top}, column {left}: {str(error) or type(error).__name__}"
         raise FileError("E-FILE-05", "part of the image is broken", cause=cause, file=item.name) from error
+    return array
+
+
+def _place(
+    handle: int, item: Page, at: tuple[int, int, int, int], rows: range, columns: range, out: NDArray[Any]
+) -> None:
+    """Decode one segment and copy what the window needs of it."""
+    index, sample, top, left = at
+    offset, count = int(item.offsets[index]), int(item.counts[index])
+    if offset <= 0 or count <= 0:
+        return
+    array = decoded(item, bytes_at(handle, count, offset), index, top, left)
     y0, x0 = max(rows.start, top), max(columns.start, left)
     y1, x1 = min(rows.stop, top + array.shape[0]), min(columns.stop, left + array.shape[1])
     part = array[y0 - top : y1 - top, x0 - left : x1 - left]

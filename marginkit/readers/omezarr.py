@@ -7,7 +7,7 @@ picture. Missing chunks are counted and said. Codecs are checked by name before 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from marginkit import files
 from marginkit.errors import AxesError, FileError, MarginError, PixelError
+from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _ngff
+from . import _ngff, _tileruns, _zarrtiles
 from ._window import ranges
 
 NAME = "omezarr"
@@ -72,15 +73,35 @@ class Source:
     keep: tuple[int, ...]
     ndim: int
     name: str
+    kept: dict[str, ValueRuns] = field(repr=False, compare=False, default_factory=dict)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Runs that were found do not travel between processes."""
+        return Source, (self.path, self.dataset, self.shape, self.keep, self.ndim, self.name)
 
     def __call__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
         """The pixels of a region, native byte order."""
+        return self._window(_array(Path(self.path), self.dataset, self.name), slices)
+
+    def value_runs(self) -> ValueRuns | None:
+        """The level as runs of one value, found chunk by chunk; None where it is no plane of plain labels."""
+        array = _array(Path(self.path), self.dataset, self.name)
+        if len(self.keep) != 2 or not _tileruns.plain(array.dtype):
+            return None
+        if "runs" not in self.kept:
+            plane = (self.keep[0], self.keep[1])
+            folder = Path(self.path) / self.dataset
+            found = _zarrtiles.read(folder, array, plane, lambda where: self._window(array, where), self.name)
+            self.kept["runs"] = found[0]
+        return self.kept["runs"]
+
+    def _window(self, stored: Any, slices: tuple[slice, ...]) -> NDArray[Any]:
         wanted = dict(zip(self.keep, ranges(slices, self.shape)))
         index: list[Any] = [0] * self.ndim
         for axis, r in wanted.items():
             index[axis] = slice(r.start, r.stop, r.step)
         try:
-            array = np.asarray(_array(Path(self.path), self.dataset, self.name)[tuple(index)])
+            array = np.asarray(stored[tuple(index)])
         except MarginError:
             raise
         except Exception as error:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from marginkit import files
 from marginkit.errors import FileError, MarginError, PixelError
+from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _colour, _ifd, _openslide, _orient, _tiffpixels
+from . import _colour, _ifd, _openslide, _orient, _tiffpixels, _tifftiles, _tileruns
 from ._ifd import Ifd
 from ._tifflayout import Layout, layout
 from ._tiffpixels import EXTRA, PALETTE, Page
@@ -101,6 +102,7 @@ class Source:
     alpha: int
     mask: bool
     palette: NDArray[np.uint8] | None = field(repr=False, default=None)
+    kept: dict[str, ValueRuns] = field(repr=False, compare=False, default_factory=dict)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -127,6 +129,18 @@ class Source:
         # a single plane is not copied: fresh memory costs more than decoding
         array = (out[0] if len(out) == 1 else np.stack(out)).reshape(*map(len, lead), *out[0].shape)
         return array[..., rest[0].start : rest[0].stop : rest[0].step] if self.colour else self._channels(array, rest)
+
+    def value_runs(self) -> ValueRuns | None:
+        """The level as runs of one value, found tile by tile; None where its pixels are no plain labels."""
+        page = self.pages[0]
+        plain = page.samples == 1 and _tileruns.plain(page.dtype) and page.photometric != MIN_IS_WHITE
+        if not plain or self.lead or self.colour or self.palette is not None or self.orientation != 1:
+            return None
+        if "runs" not in self.kept:
+            files.still(self.path, self.before)
+            self.kept["runs"] = _tifftiles.read(self.path, page)[0]
+            files.still(self.path, self.before)
+        return self.kept["runs"]
 
     def _channels(self, array: NDArray[Any], rest: list[range]) -> NDArray[Any]:
         """Samples that are channels stand before Y and X."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from marginkit.geometry.run_mask import RunMask
 from marginkit.records import ClosestPair, Floats, Measured, Region
 from marginkit.reports import _outlines
 
@@ -115,7 +116,11 @@ def extent(case: Measured) -> tuple[int, ...]:
 
 def bounds(region: Region, case: Measured) -> tuple[Floats, Floats] | None:
     """Lowest and highest corner of a region, level 0, array order; None where it is empty."""
-    if isinstance(region.data, np.ndarray):
+    if isinstance(region.data, RunMask):
+        if not region.data.any():
+            return None
+        low, high = region.data.box()
+    elif isinstance(region.data, np.ndarray):
         inside = region.data if region.data.dtype == np.bool_ else region.data >= 0.5
         axes = range(inside.ndim)
         lines = [np.flatnonzero(inside.any(tuple(a for a in axes if a != axis))) for axis in axes]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marginkit.geometry.run_mask import RunMask
 from marginkit.records import Region
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def outline(data: Any) -> MultiPolygon | MultiLineString:
     from marginkit.geometry.contour import half_contour
     from marginkit.geometry.tracing import mask_polygon
 
+    if isinstance(data, RunMask):
+        return mask_polygon(data)
     if not isinstance(data, np.ndarray):
         parts = list(shapely.get_parts(data))
         return shapely.MultiLineString(parts) if "Line" in data.geom_type else shapely.MultiPolygon(parts)

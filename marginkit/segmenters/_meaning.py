@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import PixelError
+from marginkit.geometry.run_mask import RunMask
+from marginkit.geometry.value_runs import ValueRuns
 
 SHOWN_VALUES = 20
 COUNTED_AT_ONCE = 1 << 20  # pixels: counting wants eight bytes for each
@@ -71,14 +73,34 @@ def _labelled(array: NDArray[Any], labels: tuple[int, ...]) -> NDArray[np.bool_]
     return mask
 
 
+def meaning_of_runs(runs: ValueRuns, labels: tuple[int, ...], threshold: float | None) -> RunMask:
+    """The same of a label image by its runs."""
+    if threshold is not None:
+        return runs.mask(lambda value: value >= threshold)
+    values = runs.values()
+    if labels:
+        if not set(labels) & set(values) and values != [0]:
+            wanted = " or ".join(map(str, labels))
+            raise PixelError(
+                "E-PIX-05", f"no pixel has the label {wanted}", cause=f"values {_listed(np.array(values))}"
+            )
+        return runs.mask(lambda value: value in labels)
+    _refuse_many(np.array(values))
+    return runs.mask(bool)
+
+
 def _two_valued(array: NDArray[Any]) -> NDArray[np.bool_]:
-    found = _values(array)
+    _refuse_many(_values(array))
+    mask: NDArray[np.bool_] = array != 0
+    return mask
+
+
+def _refuse_many(found: NDArray[Any]) -> None:
+    """Nothing; E-PIX-05 for other values than 0 and one more."""
     whole = found.size == 1 and int(found[0]) in (1, 255)
     pair = found.size == 2 and int(found[0]) == 0
     if not (whole or pair or not found.any()):
         raise PixelError("E-PIX-05", "the values could mean anything", cause=f"values {_listed(found)}", remedy=WAYS)
-    mask: NDArray[np.bool_] = array != 0
-    return mask
 
 
 def _values(array: NDArray[Any]) -> NDArray[Any]:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from marginkit.errors import AxesError, MarginError, PixelError, SizeError
 from marginkit.records import Picture, Region
 
-from ._meaning import at_least, grey, meaning
+from ._meaning import at_least, grey, meaning, meaning_of_runs
 
 LIMIT_BYTES = 8 << 30
+RUNS_FROM_PIXELS = 1 << 26  # a larger mask is never held as an array where its file lets it be read by tiles
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _LABEL = re.compile(r"-?[0-9]{1,18}")
 
@@ -114,13 +115,29 @@ def region_from_picture(picture: Picture, select: Select | None = None) -> Regio
     """
     chosen = select or Select()
     try:
-        array, axes = _planes(picture, chosen)
-        data = meaning(array, chosen.labels) if chosen.threshold is None else at_least(array, chosen.threshold)
+        data, axes = _as_runs(picture, chosen) or _as_array(picture, chosen)
     except MarginError as error:
         raise error if error.file else error.about(picture.name) from error
     spacing = picture.spacing_mm
     maker = f"{picture.name} ({chosen})" if str(chosen) else picture.name
     return Region(data, None if spacing is None else spacing[-len(axes) :], maker=maker, flags=picture.flags)
+
+
+def _as_array(picture: Picture, select: Select) -> tuple[Any, str]:
+    """The region pixel by pixel, and its axes."""
+    array, axes = _planes(picture, select)
+    return meaning(array, select.labels) if select.threshold is None else at_least(array, select.threshold), axes
+
+
+def _as_runs(picture: Picture, select: Select) -> tuple[Any, str] | None:
+    """The region of a whole slide by its runs; None where it is small, or stored so that runs cannot be found."""
+    find = getattr(picture.levels[0].read, "value_runs", None)
+    if find is None or picture.axes != "YX" or math.prod(picture.shape) < RUNS_FROM_PIXELS or select.channel:
+        return None
+    if select.page is not None:
+        _inside(select.page, 1, "page")
+    runs = find()
+    return None if runs is None else (meaning_of_runs(runs, select.labels, select.threshold), "YX")
 
 
 def _planes(picture: Picture, select: Select) -> tuple[NDArray[Any], str]:

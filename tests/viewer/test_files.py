@@ -1,6 +1,8 @@
 """Reading, samples, writing, manifest."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +104,15 @@ def test_outlines_reach_qupath_on_pixel_corners(tmp_path: Path) -> None:
     ball = polygons.select(polygons.read_regions(tmp_path / "a.geojson"), "ball")
     assert ball.area == pytest.approx(np.pi * 16, rel=1e-4)
     assert (ball.centroid.x, ball.centroid.y) == pytest.approx((4.5, 4.5))
+
+
+def test_the_manifest_is_valid_and_each_panel_is_where_napari_users_look_for_it(viewer: Any) -> None:
+    from napari._app_model import get_app_model
+
+    done = subprocess.run([sys.executable, "-m", "npe2", "validate", "marginkit"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    menus = get_app_model().menus
+    wanted = {"measure": "margins", "segment": "segment", "classify": "train", "annotate": "edges"}
+    for menu, panel in wanted.items():
+        found = {item.command.id for item in menus.get_menu(f"napari/layers/{menu}") if hasattr(item, "command")}
+        assert f"marginkit.{panel}" in found

@@ -3,10 +3,12 @@
    Points are sorted along a Z-curve; LEAF consecutive ones make a leaf with its tight box, FAN leaves a node, and so on
    up to one root. The points that ask get such a tree too. Both are walked down together: a node of askers keeps a
    list of the nodes that can hold the nearest of any of them, and hands it to its children, which thin it out.
+   What thins it is one good point, the rival: all that lies farther than it from every asker of the node goes. A
+   bisector is a plane, so that this tells far more apart than least and greatest distances do.
 
    Exactness: lengths are sums of squares in array order, q = (d0 * d0 + d1 * d1) + d2 * d2, as the NumPy route has it.
-   Rounding never reverses an order, so the q of two boxes bounds the q of any two points in them, without a
-   tolerance. Of points equally near, bit by bit, the first in the caller's order is found. */
+   Points go only where they are farther than the rival by more than rounding can make up for. Of points equally near,
+   bit by bit, the first in the caller's order is found. */
 #include "kernel.h"
 
 #include <math.h>
@@ -15,19 +17,17 @@
 
 enum { LEAF = 8, FAN = 4, AXES = 3, LEVELS = 32 };
 
-/* Where the common walk ends and each asker goes on alone: levels of the askers and of the points, measured. */
-enum { STOP_ASK = 1, STOP_OF = 2, AHEAD = 2 };
+/* Askers of nodes of level ALONE are answered point by point; above it the points' nodes are this far ahead. Measured. */
+enum { ALONE = 1, AHEAD = 2 };
 
 typedef struct {
     double low[AXES], high[AXES];
-    int32_t first;  /* least place, in the caller's order, of the points in it */
     int32_t group;  /* the group of all its points, -1 where they differ */
 } Box;
 
 /* The boxes of all children of a node, side by side for vector instructions; a missing child is infinitely far. */
 typedef struct {
     double low[AXES][FAN], high[AXES][FAN];
-    int32_t first[FAN];
 } Children;
 
 /* boxes of level 0 are the leaves; level_at: where each level starts. at[axis]: coordinates in sorted order, padded to
@@ -41,31 +41,6 @@ typedef struct {
 } Tree;
 
 /* ---- building ---- */
-
-static uint64_t spread_bits(uint64_t x, int64_t ndim) {
-    if (ndim == 2) {
-        x = (x | x << 8) & 0x00ff00ffu;
-        x = (x | x << 4) & 0x0f0f0f0fu;
-        x = (x | x << 2) & 0x33333333u;
-        return (x | x << 1) & 0x55555555u;
-    }
-    x = (x | x << 16) & 0x030000ffu;
-    x = (x | x << 8) & 0x0300f00fu;
-    x = (x | x << 4) & 0x030c30c3u;
-    return (x | x << 2) & 0x09249249u;
-}
-
-/* Sort by the upper 32 bits: the key; below them is the place, in whose order equal keys stay. */
-static void sort_by_key(uint64_t *item, uint64_t *spare, int64_t n) {
-    for (int shift = 32; shift < 64; shift += 8) {
-        int64_t count[257] = {0};
-        for (int64_t k = 0; k < n; k++) count[(item[k] >> shift & 255) + 1]++;
-        if (count[(item[0] >> shift & 255) + 1] == n) continue;
-        for (int d = 0; d < 256; d++) count[d + 1] += count[d];
-        for (int64_t k = 0; k < n; k++) spare[count[item[k] >> shift & 255]++] = item[k];
-        memcpy(item, spare, (size_t)n * sizeof *item);
-    }
-}
 
 static void fill_keys(const Tree *tree, const double *point, const double *scale, uint64_t *item) {
     double low[AXES], high[AXES], side = 0;
@@ -97,13 +72,12 @@ static void grow(Box *box, const Box *by, int64_t ndim) {
         if (by->low[a] < box->low[a]) box->low[a] = by->low[a];
         if (by->high[a] > box->high[a]) box->high[a] = by->high[a];
     }
-    if (by->first < box->first) box->first = by->first;
     if (by->group != box->group) box->group = -1;
 }
 
 static void fill_boxes(Tree *tree, const int32_t *group) {
     for (int64_t k = 0; k < tree->n; k++) {
-        Box one = {{0}, {0}, tree->place[k], group ? group[tree->place[k]] : 0};
+        Box one = {{0}, {0}, group ? group[tree->place[k]] : 0};
         for (int64_t a = 0; a < tree->ndim; a++) one.low[a] = one.high[a] = tree->at[a][k];
         if (k % LEAF == 0) tree->box[k / LEAF] = one;
         else grow(&tree->box[k / LEAF], &one, tree->ndim);
@@ -129,7 +103,6 @@ static void fill_children(Tree *tree) {
                 some->low[a][k % FAN] = k >= wide ? INFINITY : a < tree->ndim ? child[k].low[a] : 0;
                 some->high[a][k % FAN] = k >= wide ? -INFINITY : a < tree->ndim ? child[k].high[a] : 0;
             }
-            some->first[k % FAN] = k < wide ? child[k].first : INT32_MAX;
         }
     }
 }
@@ -177,26 +150,11 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
 
 /* ---- asking ---- */
 
-/* Least and greatest q between points of two boxes. */
-static inline void bounds(const Box *a, const Box *b, int64_t ndim, double *least, double *greatest) {
-    double near = 0, far = 0;
-    for (int64_t i = 0; i < ndim; i++) {
-        double below = a->low[i] - b->high[i], above = b->low[i] - a->high[i];
-        double gap = below > above ? below : above;
-        double one = a->high[i] - b->low[i], other = b->high[i] - a->low[i];
-        double reach = one > other ? one : other;
-        gap = gap > 0 ? gap : 0;
-        near += gap * gap;
-        far += reach * reach;
-    }
-    *least = near;
-    *greatest = far;
-}
-
+/* Points that can be the nearest of some askers, copied side by side for vector instructions. */
 typedef struct {
-    double q;
-    int32_t place, leaf;
-} Best;
+    int64_t number, room;
+    double *at[AXES], *place, *lead;
+} Few;
 
 /* One walk. list: room for candidates; best_of_group: NULL, or the least q of each group so far. */
 typedef struct {
@@ -208,7 +166,8 @@ typedef struct {
     double *q_of;          /* alike; or NULL */
     const int32_t *group;  /* alike; or NULL */
     double *best_of_group;
-    int32_t leaf;          /* where the asker before, a neighbour, found its nearest */
+    Few near, nearer;      /* of the askers of a node, of those of a leaf */
+    double rival[AXES];    /* a point near the askers before: their neighbours beat most others with it */
     int failed;
 } Walk;
 
@@ -222,42 +181,40 @@ static int make_room(Walk *walk, int64_t number) {
     return 1;
 }
 
-/* Scan a leaf for a point nearer than the best, or as near and earlier. */
-static inline void scan(const Tree *of, int32_t leaf, const double *x, Best *best) {
-    double q[LEAF];
-    int64_t from = (int64_t)leaf * LEAF, number = of->n - from < LEAF ? of->n - from : LEAF;
-    const double *p0 = of->at[0] + from, *p1 = of->at[1] + from;
-    for (int64_t k = 0; k < LEAF; k++) { /* coordinates are padded to whole leaves */
-        double d0 = x[0] - p0[k], d1 = x[1] - p1[k];
-        q[k] = d0 * d0 + d1 * d1;
+static int make_few(Walk *walk, Few *few, int64_t number) {
+    few->number = 0;
+    if (number <= few->room) return 1;
+    few->room = 0;
+    double **column[] = {&few->at[0], &few->at[1], &few->at[2], &few->place, &few->lead};
+    for (int k = 0; k < 5; k++) {
+        free(*column[k]);
+        *column[k] = malloc((size_t)(2 * number) * sizeof **column[k]);
+        if (!*column[k]) walk->failed = 1;
     }
-    if (of->ndim == 3) {
-        const double *p2 = of->at[2] + from;
-        for (int64_t k = 0; k < LEAF; k++) {
-            double d2 = x[2] - p2[k];
-            q[k] += d2 * d2;
-        }
-    }
-    for (int64_t k = 0; k < number; k++)
-        if (q[k] <= best->q && (q[k] < best->q || of->place[from + k] < best->place))
-            *best = (Best){q[k], of->place[from + k], leaf};
+    if (!walk->failed) few->room = 2 * number;
+    return !walk->failed;
 }
 
-static inline double q_to_box(const Box *box, const double *x, int64_t ndim) {
-    double q = 0;
-    for (int64_t a = 0; a < ndim; a++) {
-        double below = box->low[a] - x[a], above = x[a] - box->high[a];
-        double gap = below > above ? below : above;
-        gap = gap > 0 ? gap : 0;
-        q += gap * gap;
-    }
-    return q;
+static void free_few(Few *few) {
+    for (int a = 0; a < AXES; a++) free(few->at[a]);
+    free(few->place);
+    free(few->lead);
 }
 
-/* Look for something better in a node and all below it. */
+typedef struct {
+    double q;
+    int64_t point; /* in sorted order; -1: none */
+} Best;
+
+/* Look for a nearer point in a node and all below it. */
 static void descend(const Tree *of, int64_t level, int64_t node, const double *x, Best *best) {
     if (level == 0) {
-        scan(of, (int32_t)node, x, best);
+        int64_t end = (node + 1) * LEAF < of->n ? (node + 1) * LEAF : of->n;
+        for (int64_t k = node * LEAF; k < end; k++) {
+            double q = 0;
+            for (int64_t a = 0; a < of->ndim; a++) q += (x[a] - of->at[a][k]) * (x[a] - of->at[a][k]);
+            if (q < best->q) *best = (Best){q, k};
+        }
         return;
     }
     const Children *some = of->children + of->level_at[level] - of->level_at[1] + node;
@@ -269,97 +226,245 @@ static void descend(const Tree *of, int64_t level, int64_t node, const double *x
             gap = gap > 0 ? gap : 0;
             least[k] += gap * gap;
         }
-    for (int k = 0; k < FAN; k++)
-        if (least[k] < best->q || (least[k] == best->q && some->first[k] < best->place))
-            descend(of, level - 1, FAN * node + k, x, best);
+    for (int turn = 0; turn < FAN; turn++) { /* nearest first */
+        int k = 0;
+        for (int i = 1; i < FAN; i++)
+            if (least[i] < least[k]) k = i;
+        if (!(least[k] < best->q)) return;
+        descend(of, level - 1, FAN * node + k, x, best);
+        least[k] = INFINITY;
+    }
 }
 
-/* Answer the askers from `first` to `end` out of the nodes, of one level, on the list. */
-static void answer(Walk *walk, int64_t first, int64_t end, const int32_t *list, int64_t number, int64_t level) {
-    const Tree *ask = walk->ask, *of = walk->of;
-    const Box *box = of->box + of->level_at[level];
-    for (int64_t k = first; k < end; k++) {
-        double x[AXES] = {ask->at[0][k], ask->at[1][k], of->ndim == 3 ? ask->at[2][k] : 0};
-        int32_t place = ask->place[k];
-        Best best = {walk->limit, INT32_MAX, -1};
-        if (walk->best_of_group) best.q = walk->best_of_group[walk->group[place]]; /* others do not matter */
-        scan(of, walk->leaf, x, &best);
-        for (int64_t i = 0; i < number; i++) {
-            double least = q_to_box(box + list[i], x, of->ndim);
-            if (least > best.q || (least == best.q && box[list[i]].first >= best.place)) continue;
-            descend(of, level, list[i], x, &best);
-        }
-        walk->answer[place] = best.leaf < 0 ? -1 : best.place;
-        if (best.leaf < 0) continue;
-        walk->leaf = best.leaf;
-        if (walk->q_of) walk->q_of[place] = best.q;
-        if (walk->best_of_group) walk->best_of_group[walk->group[place]] = best.q;
+static double least_q(const Box *a, const Box *b, int64_t ndim) {
+    double q = 0;
+    for (int64_t i = 0; i < ndim; i++) {
+        double below = a->low[i] - b->high[i], above = b->low[i] - a->high[i];
+        double gap = below > above ? below : above;
+        gap = gap > 0 ? gap : 0;
+        q += gap * gap;
     }
+    return q;
+}
+
+/* What rounding can take from a lead over a rival: far more than it can. */
+static double slack(const Box *box, const double *rival, int64_t ndim) {
+    double far = 0;
+    for (int64_t a = 0; a < ndim; a++) {
+        double one = rival[a] - box->low[a], other = box->high[a] - rival[a];
+        double reach = one > other ? one : other;
+        far += reach * reach;
+    }
+    return 1e-12 * far;
+}
+
+/* The most by which q to the rival exceeds q to a box, of all askers in another box. Along each axis the excess is a
+   convex function of the asker, so that it is greatest at an end. */
+static inline double lead(const Box *ask, const double *rival, const Box *box, int64_t ndim) {
+    double sum = 0;
+    for (int64_t a = 0; a < ndim; a++) {
+        double most = -INFINITY;
+        for (int side = 0; side < 2; side++) {
+            double x = side ? ask->high[a] : ask->low[a];
+            double below = box->low[a] - x, above = x - box->high[a], way = x - rival[a];
+            double gap = below > above ? below : above;
+            gap = gap > 0 ? gap : 0;
+            double excess = way * way - gap * gap;
+            most = excess > most ? excess : most;
+        }
+        sum += most;
+    }
+    return sum;
+}
+
+/* Take for a rival the point nearest to the middle of a box, out of the candidates. */
+static void choose_rival(Walk *walk, const Box *box, int64_t level, const int32_t *list, int64_t number) {
+    const Tree *of = walk->of;
+    double middle[AXES] = {0}, q = 0;
+    for (int64_t a = 0; a < of->ndim; a++) {
+        middle[a] = (box->low[a] + box->high[a]) / 2;
+        q += (middle[a] - walk->rival[a]) * (middle[a] - walk->rival[a]);
+    }
+    Best best = {q, -1};
+    for (int64_t i = 0; i < number; i++) {
+        Box at = {{0}, {0}, 0};
+        memcpy(at.low, middle, sizeof middle);
+        memcpy(at.high, middle, sizeof middle);
+        if (least_q(&at, of->box + of->level_at[level] + list[i], of->ndim) < best.q)
+            descend(of, level, list[i], middle, &best);
+    }
+    for (int64_t a = 0; best.point >= 0 && a < of->ndim; a++) walk->rival[a] = of->at[a][best.point];
 }
 
 /* Keep those of the candidates that can hold the nearest of any asker in the box. Returns their number. */
-static int64_t thin(const Walk *walk, const Box *box, int64_t level, int32_t *list, int64_t number, double *nearest) {
+static int64_t thin(const Walk *walk, const Box *box, int64_t level, int32_t *list, int64_t number) {
     const Box *nodes = walk->of->box + walk->of->level_at[level];
-    double least, greatest, enough;
-    bounds(box, walk->of->box + walk->leaf, walk->of->ndim, &least, &enough);
-    if (walk->limit < enough) enough = walk->limit;
-    *nearest = INFINITY;
+    int64_t kept = 0, ndim = walk->of->ndim;
+    double limit = walk->limit, margin = slack(box, walk->rival, ndim);
+    if (walk->best_of_group && box->group >= 0 && walk->best_of_group[box->group] < limit)
+        limit = walk->best_of_group[box->group];
     for (int64_t i = 0; i < number; i++) {
-        bounds(box, nodes + list[i], walk->of->ndim, &least, &greatest);
-        if (greatest < enough) enough = greatest;
-        if (least < *nearest) *nearest = least;
-    }
-    int64_t kept = 0;
-    for (int64_t i = 0; i < number; i++) {
-        bounds(box, nodes + list[i], walk->of->ndim, &least, &greatest);
-        if (least <= enough) list[kept++] = list[i];
+        const Box *node = nodes + list[i];
+        if (lead(box, walk->rival, node, ndim) < -margin) continue;
+        if (limit < INFINITY && least_q(box, node, ndim) > limit) continue;
+        list[kept++] = list[i];
     }
     return kept;
+}
+
+/* The children of the candidates in their stead. Returns their number. */
+static int64_t expand(Walk *walk, int64_t from, int64_t number, int64_t level) {
+    int64_t wide = walk->of->level_at[level] - walk->of->level_at[level - 1], grown = 0;
+    if (!make_room(walk, from + (FAN + 1) * number)) return 0;
+    int32_t *list = walk->list + from;
+    for (int64_t i = 0; i < number; i++)
+        for (int64_t c = FAN * (int64_t)list[i]; c < FAN * ((int64_t)list[i] + 1) && c < wide; c++)
+            list[number + grown++] = (int32_t)c;
+    memmove(list, list + number, (size_t)grown * sizeof *list);
+    return grown;
+}
+
+/* Keep those of a few points that can be the nearest of any asker in the box; into may be the same. */
+static void thin_few(const Walk *walk, const Box *box, const Few *few, Few *into) {
+    double margin = slack(box, walk->rival, walk->of->ndim);
+    double *sum = few->lead;
+    int64_t n = few->number, kept = 0;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (int64_t a = 0; a < walk->of->ndim; a++) {
+        const double *at = few->at[a];
+        double low = box->low[a], high = box->high[a], rival = walk->rival[a];
+        double at_low = (low - rival) * (low - rival), at_high = (high - rival) * (high - rival);
+        for (int64_t i = 0; i < n; i++) {
+            double one = at_low - (low - at[i]) * (low - at[i]), other = at_high - (high - at[i]) * (high - at[i]);
+            sum[i] += one > other ? one : other;
+        }
+    }
+    for (int64_t i = 0; i < n; i++) { /* without a branch: which of them stay is hard to guess */
+        for (int64_t a = 0; a < walk->of->ndim; a++) into->at[a][kept] = few->at[a][i];
+        into->place[kept] = few->place[i];
+        kept += sum[i] >= -margin;
+    }
+    into->number = kept;
+}
+
+/* Take for a rival the one of a few points that is nearest to the middle of a box. */
+static void rival_of_few(Walk *walk, const Box *box, const Few *few) {
+    double *q = few->lead, least = INFINITY;
+    int64_t n = few->number, which = 0;
+    memset(q, 0, (size_t)n * sizeof *q);
+    for (int64_t a = 0; a < walk->of->ndim; a++) {
+        const double *at = few->at[a];
+        double middle = (box->low[a] + box->high[a]) / 2;
+        for (int64_t i = 0; i < n; i++) q[i] += (middle - at[i]) * (middle - at[i]);
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (q[i] < least) least = q[i], which = i;
+    for (int64_t a = 0; n && a < walk->of->ndim; a++) walk->rival[a] = few->at[a][which];
+}
+
+/* Answer the askers of one leaf out of a few points: a point at a time, for all of them at once. */
+static void answer(Walk *walk, int64_t leaf, const Few *few) {
+    const Tree *ask = walk->ask;
+    double q[LEAF], place[LEAF];
+    int64_t first = leaf * LEAF, number = ask->n - first < LEAF ? ask->n - first : LEAF;
+    const double *x0 = ask->at[0] + first, *x1 = ask->at[1] + first, *x2 = ask->at[ask->ndim - 1] + first;
+    for (int k = 0; k < LEAF; k++) q[k] = walk->limit, place[k] = INFINITY;
+    for (int64_t k = 0; walk->best_of_group && k < number; k++) /* others do not matter */
+        q[k] = walk->best_of_group[walk->group[ask->place[first + k]]];
+    for (int64_t i = 0; i < few->number; i++) {
+        double p0 = few->at[0][i], p1 = few->at[1][i], at = few->place[i], this[LEAF];
+        for (int k = 0; k < LEAF; k++) { /* coordinates are padded to whole leaves */
+            double d0 = x0[k] - p0, d1 = x1[k] - p1;
+            this[k] = d0 * d0 + d1 * d1;
+        }
+        if (ask->ndim == 3) {
+            double p2 = few->at[2][i];
+            for (int k = 0; k < LEAF; k++) {
+                double d2 = x2[k] - p2;
+                this[k] += d2 * d2;
+            }
+        }
+        for (int k = 0; k < LEAF; k++) {
+            int better = (this[k] < q[k]) | ((this[k] == q[k]) & (at < place[k]));
+            q[k] = better ? this[k] : q[k];
+            place[k] = better ? at : place[k];
+        }
+    }
+    for (int64_t k = 0; k < number; k++) {
+        int32_t asker = ask->place[first + k];
+        walk->answer[asker] = place[k] < INFINITY ? (int64_t)place[k] : -1;
+        if (!(place[k] < INFINITY)) continue;
+        if (walk->q_of) walk->q_of[asker] = q[k];
+        if (walk->best_of_group && q[k] < walk->best_of_group[walk->group[asker]])
+            walk->best_of_group[walk->group[asker]] = q[k];
+    }
+}
+
+/* Answer a node of askers, of level 0 or 1, out of the leaves on the list. */
+static void answer_node(Walk *walk, int64_t level, int64_t node, const int32_t *list, int64_t number) {
+    const Tree *ask = walk->ask, *of = walk->of;
+    const Box *box = ask->box + ask->level_at[level] + node;
+    Few *few = &walk->near;
+    if (!make_few(walk, few, number * LEAF) || !make_few(walk, &walk->nearer, number * LEAF)) return;
+    for (int64_t i = 0; i < number; i++) {
+        int64_t from = (int64_t)list[i] * LEAF, some = of->n - from < LEAF ? of->n - from : LEAF;
+        for (int64_t a = 0; a < of->ndim; a++)
+            memcpy(few->at[a] + few->number, of->at[a] + from, (size_t)some * sizeof(double));
+        for (int64_t k = 0; k < some; k++) few->place[few->number + k] = of->place[from + k];
+        few->number += some;
+    }
+    thin_few(walk, box, few, few);
+    if (level == 0) return answer(walk, node, few);
+    for (int64_t leaf = FAN * node; leaf < FAN * (node + 1) && leaf < ask->level_at[1]; leaf++) {
+        rival_of_few(walk, ask->box + leaf, few);
+        thin_few(walk, ask->box + leaf, few, &walk->nearer);
+        answer(walk, leaf, &walk->nearer);
+    }
 }
 
 /* Walk down node `node` of level `level` of the askers. The candidates, `number` nodes of level `of_level` of the other
    tree, lie in the list from `from` on; those below it belong to the nodes above. */
 static void walk_down(Walk *walk, int64_t level, int64_t node, int64_t from, int64_t number, int64_t of_level) {
-    const Tree *ask = walk->ask, *of = walk->of;
+    const Tree *ask = walk->ask;
     const Box *box = ask->box + ask->level_at[level] + node;
-    double nearest;
-    if (!make_room(walk, from + 2 * number)) return;
+    if (walk->failed || !make_room(walk, from + 2 * number)) return;
     memcpy(walk->list + from + number, walk->list + from, (size_t)number * sizeof *walk->list);
     from += number;
-    number = thin(walk, box, of_level, walk->list + from, number, &nearest);
-    while (of_level > STOP_OF && of_level >= level + AHEAD) {
-        int64_t wide = of->level_at[of_level] - of->level_at[of_level - 1], grown = 0;
-        if (!make_room(walk, from + (FAN + 1) * number)) return;
-        int32_t *list = walk->list + from;
-        for (int64_t i = 0; i < number; i++)
-            for (int64_t c = FAN * (int64_t)list[i]; c < FAN * ((int64_t)list[i] + 1) && c < wide; c++)
-                list[number + grown++] = (int32_t)c;
-        memmove(list, list + number, (size_t)grown * sizeof *list);
-        number = thin(walk, box, --of_level, list, grown, &nearest);
+    choose_rival(walk, box, of_level, walk->list + from, number);
+    number = thin(walk, box, of_level, walk->list + from, number);
+    while (of_level > 0 && (level <= ALONE || of_level >= level + AHEAD)) {
+        number = expand(walk, from, number, of_level--);
+        number = thin(walk, box, of_level, walk->list + from, number);
     }
-    if (walk->best_of_group && box->group >= 0 && nearest > walk->best_of_group[box->group])
-        return; /* its group has a nearer one elsewhere */
-    if (level > STOP_ASK) {
-        int64_t wide = ask->level_at[level] - ask->level_at[level - 1];
-        for (int64_t c = FAN * node; c < FAN * (node + 1) && c < wide; c++)
-            walk_down(walk, level - 1, c, from, number, of_level);
-        return;
-    }
-    int64_t each = LEAF;
-    for (int64_t k = 0; k < level; k++) each *= FAN;
-    int64_t end = (node + 1) * each < ask->n ? (node + 1) * each : ask->n;
-    answer(walk, node * each, end, walk->list + from, number, of_level);
+    if (!number) return; /* beyond the limit, or its group has a nearer one elsewhere */
+    if (level <= ALONE) return answer_node(walk, level, node, walk->list + from, number);
+    int64_t wide = ask->level_at[level] - ask->level_at[level - 1];
+    for (int64_t c = FAN * node; c < FAN * (node + 1) && c < wide; c++)
+        walk_down(walk, level - 1, c, from, number, of_level);
 }
 
 static int start_walk(Walk *walk, int64_t level, int64_t node) {
     const Tree *of = walk->of;
-    walk->room = 4096;
-    walk->list = malloc((size_t)walk->room * sizeof *walk->list);
-    if (!walk->list) return 0;
+    if (!make_room(walk, 4096)) return 0;
     walk->list[0] = 0; /* the root */
     walk_down(walk, level, node, 0, 1, of->levels - 1);
-    free(walk->list);
     return !walk->failed;
+}
+
+static Walk new_walk(const Tree *ask, const Tree *of, double limit, int64_t *answer_) {
+    Walk walk = {0};
+    walk.ask = ask;
+    walk.of = of;
+    walk.limit = limit;
+    walk.answer = answer_;
+    for (int64_t a = 0; a < of->ndim; a++) walk.rival[a] = of->at[a][0];
+    return walk;
+}
+
+static void end_walk(Walk *walk) {
+    free(walk->list);
+    free_few(&walk->near);
+    free_few(&walk->nearer);
 }
 
 /* How many parts the askers of a tree can be shared out in. */
@@ -369,13 +474,13 @@ API int64_t mk_parts(const Tree *ask) {
 }
 
 /* For each asker in parts first to last - 1 the place of its nearest point; -1 where q is above the limit.
-   Returns 0 where memory is short. */
+   answer_ holds -1 before. Returns 0 where memory is short. */
 API int64_t mk_nearest(const Tree *ask, const Tree *of, double limit, int64_t first, int64_t last, int64_t *answer_) {
-    int64_t level = ask->levels > 4 ? ask->levels - 4 : 0;
-    Walk walk = {ask, of, limit, NULL, 0, answer_, NULL, NULL, NULL, 0, 0};
-    for (int64_t part = first; part < last; part++)
-        if (!start_walk(&walk, level, part)) return 0;
-    return 1;
+    int64_t level = ask->levels > 4 ? ask->levels - 4 : 0, ok = 1;
+    Walk walk = new_walk(ask, of, limit, answer_);
+    for (int64_t part = first; ok && part < last; part++) ok = start_walk(&walk, level, part);
+    end_walk(&walk);
+    return ok;
 }
 
 /* For each of `groups` groups of askers its nearest pair: who asks (-1: nobody) and what it finds. The first asker,
@@ -388,28 +493,38 @@ API int64_t mk_least(
     if (!best) return 0;
     for (int64_t g = 0; g < groups; g++) best[g] = INFINITY, who[g] = what[g] = -1;
     for (int64_t k = 0; k < ask->n; k++) q[k] = INFINITY;
-    Walk walk = {ask, of, INFINITY, NULL, 0, answer_, q, group, best, 0, 0};
-    int64_t level = ask->levels > 2 ? 2 : 0; /* one leaf in 16 first: most of the others are then too far */
-    int64_t leaves = ask->level_at[1];
-    int ok = 1;
-    for (int64_t leaf = 0; ok && level && leaf < leaves; leaf += FAN * FAN) ok = start_walk(&walk, 0, leaf);
+    Walk walk = new_walk(ask, of, INFINITY, answer_);
+    walk.q_of = q;
+    walk.group = group;
+    walk.best_of_group = best;
+    int64_t ok = 1, leaves = ask->level_at[1];
+    /* one leaf in 16 first: most of the others are then too far */
+    for (int64_t leaf = 0; ok && ask->levels > 2 && leaf < leaves; leaf += FAN * FAN) ok = start_walk(&walk, 0, leaf);
     ok = ok && start_walk(&walk, ask->levels - 1, 0);
     for (int64_t k = 0; ok && k < ask->n; k++)
         if (q[k] <= best[group[k]] && q[k] < INFINITY && who[group[k]] < 0) who[group[k]] = k, what[group[k]] = answer_[k];
+    end_walk(&walk);
     free(best);
     return ok;
 }
 
-/* q of each pair of rows of two (n, ndim) tables. */
+/* Distances of n points a from points b, (n, ndim); which: of b each is measured to, or NULL: row by row. */
 API void mk_distances(
-    const double *a, const double *b, int64_t n, int64_t ndim, const double *spacing, double *out
+    const double *a, const double *b, const int64_t *which, int64_t n, int64_t ndim, const double *spacing, double *out
 ) {
     for (int64_t k = 0; k < n; k++) {
+        const double *x = a + ndim * k, *y = b + ndim * (which ? which[k] : k);
         double q = 0;
         for (int64_t i = 0; i < ndim; i++) {
-            double way = (a[ndim * k + i] - b[ndim * k + i]) * spacing[i];
+            double way = (x[i] - y[i]) * spacing[i];
             q += way * way;
         }
         out[k] = sqrt(q);
     }
+}
+
+/* The position of each of (n, ndim) vertices: line[axis] holds that of each line of the lattice. */
+API void mk_positions(const int64_t *vertex, int64_t n, int64_t ndim, const double *const *line, double *out) {
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t a = 0; a < ndim; a++) out[ndim * k + a] = line[a][vertex[ndim * k + a]];
 }

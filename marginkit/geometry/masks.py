@@ -1,0 +1,73 @@
+"""What a measurement asks of a binary mask, whether it is kept as bits or as runs; both give the same answer.
+
+The surprising thing: bits are as long as the array, runs as long as the boundary. A slide is measured from runs, an
+image in memory from bits, and nothing above this floor knows which.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from marginkit.geometry import bits
+from marginkit.geometry.bits import Bools, Faces, Ints, PackedMask
+from marginkit.geometry.run_mask import RunMask
+from marginkit.geometry.runs import Runs, runs
+
+Mask: TypeAlias = PackedMask | RunMask
+
+
+def packed(data: Any) -> Mask:
+    """An array as bits; a mask of runs as it is."""
+    return data if isinstance(data, RunMask) else bits.pack(data)
+
+
+def runs_of(mask: Mask) -> Runs:
+    """Its runs."""
+    return mask.runs if isinstance(mask, RunMask) else runs(mask)
+
+
+def vertices(mask: Mask) -> Ints:
+    """(n, ndim) corners on its boundary, in array order."""
+    return mask.vertices() if isinstance(mask, RunMask) else bits.boundary_vertices(mask)
+
+
+def faces_across(mask: Mask, axis: int) -> Faces:
+    """Its faces perpendicular to one axis, in array order."""
+    return mask.faces(axis) if isinstance(mask, RunMask) else bits.faces_across(mask, axis)
+
+
+def window(mask: Mask, where: tuple[slice, ...]) -> Bools | RunMask:
+    """A window of it: booleans, or runs that are booleans where they are sliced."""
+    return mask.crop(where) if isinstance(mask, RunMask) else bits.unpack(mask, where)
+
+
+def without(mask: Mask, other: Mask) -> Mask:
+    """The pixels of a mask that are not in the other."""
+    if isinstance(mask, RunMask) or isinstance(other, RunMask):
+        return _as_runs(mask) - _as_runs(other)
+    return bits.without(mask, other)
+
+
+def shared(mask: Mask, other: Mask) -> Mask:
+    """The pixels that are in both."""
+    if isinstance(mask, RunMask) or isinstance(other, RunMask):
+        return _as_runs(mask) & _as_runs(other)
+    return PackedMask(mask.words & other.words, mask.shape)
+
+
+def _as_runs(mask: Mask) -> RunMask:
+    return mask if isinstance(mask, RunMask) else RunMask(runs(mask))
+
+
+def pixels_held(mask: Mask, pixel: Ints) -> Bools:
+    """Whether each pixel of (n, ndim) is in the mask; outside the array it is not."""
+    if isinstance(mask, RunMask):
+        return mask.held(pixel)
+    inside: Bools = np.all((pixel >= 0) & (pixel < np.array(mask.shape)), axis=1)
+    kept = np.where(inside[:, None], pixel, 0)
+    row = np.ravel_multi_index(tuple(kept[:, :-1].T), mask.shape[:-1])
+    word = mask.words[row, kept[:, -1] // 64]
+    held: Bools = inside & ((word >> (kept[:, -1] % 64).astype(np.uint64)) & np.uint64(1)).astype(bool)
+    return held

@@ -1,0 +1,133 @@
+"""A label image by its runs of one value, put together tile by tile; every label is a mask at no further cost.
+
+The surprising thing: a tile knows nothing of its neighbours, so a run that crosses into the next tile is found as two.
+They are joined where they touch and have one value, a row of tiles at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from marginkit.errors import SizeError
+from marginkit.geometry.bits import Ints
+from marginkit.geometry.run_mask import RunMask
+from marginkit.geometry.runs import Runs
+
+MOST_RUNS = 20_000_000  # some 600 MB: a mask of noise has a boundary as long as its area
+
+
+@dataclass(frozen=True, eq=False)
+class ValueRuns:
+    """The runs of a label image that are not 0, in array order.
+
+    row, start, stop, value : (n,) int64; a run covers pixels start to stop - 1. shape : (height, width).
+    """
+
+    row: Ints
+    start: Ints
+    stop: Ints
+    value: Ints
+    shape: tuple[int, int]
+
+    def values(self) -> list[int]:
+        """The different values of the image, sorted; 0 where a pixel has no run."""
+        found = set(np.unique(self.value).tolist())
+        if int((self.stop - self.start).sum()) < self.shape[0] * self.shape[1]:
+            found.add(0)
+        return sorted(found)
+
+    def mask(self, wanted: Callable[[int], bool]) -> RunMask:
+        """The pixels whose value is wanted."""
+        kept = [value for value in self.values() if wanted(value)]
+        step = self.shape[1] + 2
+        chosen = np.isin(self.value, [value for value in kept if value])
+        row, start, stop = self.row[chosen], self.start[chosen], self.stop[chosen]
+        ends = np.stack([row * step + start, row * step + stop], axis=1).ravel()
+        inner = np.flatnonzero(ends[1:-1:2] == ends[2::2]) * 2 + 1  # one value ends where another begins
+        found = RunMask.from_ends(np.delete(ends, np.concatenate([inner, inner + 1])), self.shape)
+        if 0 not in kept:
+            return found
+        unwanted = self.mask(lambda value: value != 0 and value not in kept)
+        return whole(self.shape) - unwanted
+
+
+def whole(shape: tuple[int, int]) -> RunMask:
+    """The mask that has every pixel."""
+    rows = np.arange(shape[0], dtype=np.int64)
+    return RunMask(Runs(rows, np.zeros_like(rows), np.full_like(rows, shape[1]), shape))
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Runs of one row of tiles or of a piece of it: (n,) int64 each."""
+
+    row: Ints
+    start: Ints
+    stop: Ints
+    value: Ints
+
+
+def of_tile(tile: NDArray[Any], top: int, left: int) -> Part:
+    """The runs of a tile (rows, columns) whose first pixel is (top, left).
+
+    >>> part = of_tile(np.array([[0, 2, 2, 1]]), 5, 100)
+    >>> part.row.tolist(), part.start.tolist(), part.stop.tolist(), part.value.tolist()
+    ([5, 5], [101, 103], [103, 104], [2, 1])
+    """
+    height, width = tile.shape
+    begins = np.ones((height, width), bool)
+    np.not_equal(tile[:, 1:], tile[:, :-1], out=begins[:, 1:])
+    at = np.flatnonzero(begins)
+    value = tile[begins].astype(np.int64)
+    row, start = np.divmod(at, width)
+    stop = np.append(at[1:], height * width) - row * width
+    kept = value != 0
+    return Part(row[kept] + top, start[kept] + left, stop[kept] + left, value[kept])
+
+
+def of_span(value: int, rows: range, columns: range) -> Part:
+    """The runs of a rectangle of one value."""
+    row = np.arange(rows.start, rows.stop, dtype=np.int64)
+    if not value:
+        row = row[:0]
+    return Part(row, *(np.full(len(row), n, np.int64) for n in (columns.start, columns.stop, value)))
+
+
+def joined(parts: Iterable[Part], width: int) -> Part:
+    """The parts of one row of tiles in array order, runs of one value that touch made one."""
+    row, start, stop, value = (
+        np.concatenate([getattr(p, name) for p in parts] or [np.zeros(0, np.int64)])
+        for parts in [list(parts)]
+        for name in ("row", "start", "stop", "value")
+    )
+    order = np.argsort(row * (width + 2) + start, kind="stable")
+    row, start, stop, value = row[order], start[order], stop[order], value[order]
+    goes_on = (row[1:] == row[:-1]) & (start[1:] == stop[:-1]) & (value[1:] == value[:-1])
+    first, last = np.append(True, ~goes_on)[: len(row)], np.append(~goes_on, True)[: len(row)]
+    return Part(row[first], start[first], stop[last], value[first])
+
+
+def assembled(rows: Iterable[Part], shape: tuple[int, int]) -> ValueRuns:
+    """The image of its rows of tiles, from the top. SizeError E-SIZE-01 above ``MOST_RUNS``."""
+    kept: list[Part] = []
+    number = 0
+    for part in rows:
+        kept.append(part)
+        number += len(part.row)
+        if number > MOST_RUNS:
+            raise SizeError(
+                "E-SIZE-01",
+                "the boundary of the mask is too long",
+                cause=f"more than {MOST_RUNS} runs of pixels down to row {int(part.row[-1])} of {shape[0]}",
+                remedy="Take single pixels and specks out of it.",
+            )
+    row, start, stop, value = (
+        np.concatenate([getattr(p, name) for p in kept] or [np.zeros(0, np.int64)])
+        for name in ("row", "start", "stop", "value")
+    )
+    return ValueRuns(row, start, stop, value, shape)

@@ -1,0 +1,100 @@
+"""The chunks (or shards) of a Zarr array as ``_tileruns`` wants them: files that may be missing.
+
+The surprising thing: what a missing chunk holds is asked of zarr once, not read from the metadata, for Zarr 2 allows
+a fill value of null. Chunks at the right and lower side are stored whole, so that their bytes say as much as others'.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from marginkit.errors import SizeError
+from marginkit.geometry.value_runs import ValueRuns
+
+from . import _tileruns
+
+MAX_CHUNK_BYTES = 1 << 30
+
+
+def read(
+    folder: Path, array: Any, plane: tuple[int, int], window: Callable[[tuple[slice, slice]], NDArray[Any]], name: str
+) -> tuple[ValueRuns, _tileruns.Tally]:
+    """The runs of an array whose other axes have one element, and what it took: see ``_tileruns.read``.
+
+    plane : which of its axes are y and x. window : gives pixels (y, x) of it, or says what is broken.
+    """
+    tiles = _Chunks(folder, array, plane, window)
+    need = tiles.rows * tiles.columns * array.dtype.itemsize
+    if need > MAX_CHUNK_BYTES:
+        cause = f"one chunk needs {need} bytes, limit {MAX_CHUNK_BYTES}"
+        raise SizeError("E-SIZE-01", "chunk too large", cause=cause, remedy="Save it in smaller chunks.", file=name)
+    return _tileruns.read(tiles)
+
+
+@dataclass(frozen=True)
+class _Chunks:
+    """Chunks of a folder; meets ``_tileruns.Tiles``."""
+
+    folder: Path
+    array: Any
+    plane: tuple[int, int]
+    window: Callable[[tuple[slice, slice]], NDArray[Any]]
+
+    @property
+    def height(self) -> int:
+        return int(self.array.shape[self.plane[0]])
+
+    @property
+    def width(self) -> int:
+        return int(self.array.shape[self.plane[1]])
+
+    @property
+    def rows(self) -> int:
+        return self._chunk[0]
+
+    @property
+    def columns(self) -> int:
+        return self._chunk[1]
+
+    @cached_property
+    def _chunk(self) -> tuple[int, int]:
+        """Pixels of what lies in one file."""
+        size = self.array.shards or self.array.chunks
+        return int(size[self.plane[0]]), int(size[self.plane[1]])
+
+    @cached_property
+    def _there(self) -> set[str]:
+        """Names of the files below the folder; one walk is quicker than asking for each."""
+        found = os.walk(self.folder)
+        return {(Path(at) / name).relative_to(self.folder).as_posix() for at, _, names in found for name in names}
+
+    @cached_property
+    def absent(self) -> int:
+        for row in range(-(-self.height // self.rows)):
+            for column in range(-(-self.width // self.columns)):
+                if self._key(row, column) not in self._there:
+                    top, left = row * self.rows, column * self.columns
+                    return int(self.window((slice(top, top + 1), slice(left, left + 1)))[0, 0])
+        return 0
+
+    def _key(self, row: int, column: int) -> str:
+        at = [0] * len(self.array.shape)
+        at[self.plane[0]], at[self.plane[1]] = row, column
+        return str(self.array.metadata.encode_chunk_key(tuple(at)))
+
+    def packed(self, row: int) -> Iterator[tuple[int, bytes | None]]:
+        for column in range(-(-self.width // self.columns)):
+            key = self._key(row, column)
+            yield column, (self.folder / key).read_bytes() if key in self._there else None
+
+    def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
+        top, left = row * self.rows, column * self.columns
+        low, right = min(top + self.rows, self.height), min(left + self.columns, self.width)
+        return self.window((slice(top, low), slice(left, right)))
