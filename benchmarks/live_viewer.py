@@ -2,11 +2,11 @@
 
 PYTHONPATH=.:plugins xvfb-run -a -s "-screen 0 1600x1000x24" python benchmarks/live_viewer.py [SIDE ...]
 
-``picture`` : from the end of the stroke until the window has drawn headline, pair and edge of the new state. ``stall`` :
-the longest time meanwhile that the window did not listen, drawing included. ``rest`` : until interval and verdicts are
-there too. ``CPU`` : what the main thread worked until the picture was drawn, of that
-``drawing`` (OpenGL, by software where there is no graphics card), and ``alone`` : what it works where a stroke is drawn
-and no panel listens. After each stroke the value that was shown at once is compared with that of the full measurement.
+``picture`` : from the end of the stroke until the window has drawn headline, pair and edge of the new state.
+``stall`` : the longest time meanwhile that the window did not listen, drawing included. ``rest`` : until interval and
+verdicts are there too. ``CPU`` : what the main thread worked until the picture was drawn, of that ``drawing``
+(OpenGL, by software where there is no graphics card), and ``alone`` : what it works where a stroke is drawn and no
+panel listens. After each stroke the value that was shown at once is compared with that of the full measurement.
 """
 
 from __future__ import annotations
