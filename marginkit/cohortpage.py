@@ -164,7 +164,7 @@ def _summary(rows: Sequence[Row], cases: Sequence[str], measured: Sequence[Any])
     for region, words in (("tumor", "Closest margin"), ("signal", "Closest distance of signal to the edge")):
         of_region = [row for row in whole if (row.get("region") or "tumor") == region]
         if of_region:
-            yield words, spread.told(of_region, len(of_region) + len(failed))
+            yield words, spread.told(of_region, len(of_region) + spread.failed(rows, region))
     for name, key in (("Pixel size from", "calibration_source"), ("Specimen state", "state")):
         counts = Counter(row.get(key, "") or "not stated" for row in whole)
         yield name, ", ".join(f"{value} ({n})" for value, n in counts.most_common())

@@ -61,11 +61,16 @@ class Job:
         return self.case or stem(self.image)
 
     @property
+    def wanted(self) -> Literal["tumor", "signal", ""]:
+        """What is to be measured; empty where that is not exactly one of the two."""
+        return "" if bool(self.tumor) == bool(self.signal) else "signal" if self.signal else "tumor"
+
+    @property
     def role(self) -> Literal["tumor", "signal"]:
         """What is measured. UsageError E-USE-09 unless it is exactly one of the two."""
-        if bool(self.tumor) == bool(self.signal):
+        if not self.wanted:
             raise UsageError("E-USE-09", "give either a tumor or a signal", remedy="Use --tumor SRC or --signal SRC.")
-        return "signal" if self.signal else "tumor"
+        return self.wanted
 
 
 def stem(path: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit import files, ometiff
+from marginkit import files, ometiff, rasters
 from marginkit.errors import UsageError
 from marginkit.records import Picture, Region
 
@@ -26,8 +26,8 @@ LABELS = (".tif", ".tiff")
 def save(path: str | Path, classes: Mapping[str, Region], picture: Picture) -> None:
     """Write the regions of one picture, whole or not at all; several classes become labels 1, 2, … in their order.
 
-    UsageError E-USE-11 where the file's name ends with nothing that can be written, or the region is an outline
-    and the file is to hold pixels.
+    Outlines that are to be pixels become those whose middle lies inside (see ``rasters``), with their pixel size.
+    UsageError E-USE-11 where the file's name ends with nothing that can be written.
     """
     name = Path(path).name.lower()
     if name.endswith(OUTLINES):
@@ -35,6 +35,7 @@ def save(path: str | Path, classes: Mapping[str, Region], picture: Picture) -> N
         with files.write_atomic(path) as stream:
             stream.write(json.dumps(whole, ensure_ascii=False, allow_nan=False).encode() + b"\n")
     elif name.endswith(LABELS):
+        classes = as_kept(path, classes, picture)
         with files.write_atomic(path) as stream:
             first = next(iter(classes.values()))
             ometiff.write(stream, labels(classes), own_spacing_mm(first, picture), told(classes))
@@ -44,6 +45,13 @@ def save(path: str | Path, classes: Mapping[str, Region], picture: Picture) -> N
         )
 
 
+def as_kept(path: str | Path, classes: Mapping[str, Region], picture: Picture) -> Mapping[str, Region]:
+    """The regions as a file of that name holds them: outlines become pixels where it holds pixels."""
+    if not Path(path).name.lower().endswith(LABELS):
+        return classes
+    return {name: rasters.drawn(one, picture) if one.kind == "polygon" else one for name, one in classes.items()}
+
+
 def told(classes: Mapping[str, Region]) -> str:
     """The classes in words: their name, or ``1 black, 2 blue``."""
     names = list(classes)
@@ -51,10 +59,8 @@ def told(classes: Mapping[str, Region]) -> str:
 
 
 def labels(classes: Mapping[str, Region]) -> NDArray[Any]:
-    """The pixels of one region as they are, or those of several as labels 1, 2, …"""
+    """The pixels of one region as they are, or those of several as labels 1, 2, …; none of them an outline."""
     parts = list(classes.values())
-    if any(part.kind == "polygon" for part in parts):
-        raise UsageError("E-USE-11", "outlines are no pixels", cause=parts[0].maker, remedy="Write a .geojson file.")
     if len(parts) == 1:
         return np.asarray(parts[0].data)
     out = np.zeros(np.shape(parts[0].data), np.uint8)  # type: ignore[arg-type]

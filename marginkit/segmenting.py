@@ -11,8 +11,9 @@ import numpy as np
 
 from marginkit import flags, shelf
 from marginkit.errors import UsageError
+from marginkit.fetching import Fetcher
 from marginkit.records import Picture, Region
-from marginkit.sources import method, typed_options
+from marginkit.sources import given, method, typed_options
 
 USUAL = {"tissue": "specimen", "ink": "ink", "signal": "fluorescence"}
 
@@ -28,6 +29,18 @@ class Method:
     def told(self) -> dict[str, Any]:
         """Every option with its value, as JSON takes it."""
         return {one.name: _plain(getattr(self.options, one.name)) for one in fields(self.options) if one.init}
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file in place of a method: its mask or outlines are only brought onto the picture. text : ``FILE#WHAT``."""
+
+    text: str
+    name: str
+
+    def told(self) -> dict[str, Any]:
+        """No options."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,12 @@ def segment(picture: Picture, method: str, **options: Any) -> Region:
     return region
 
 
+def from_file(text: str) -> Given | None:
+    """The file that ``FILE`` or ``FILE#WHAT`` means, where there is one."""
+    found = given(text) if text else None
+    return None if found is None else Given(text, found.name)
+
+
 def choose(what: str, text: str = "") -> Method:
     """The method that ``NAME:key=value,…`` means, or the usual one.
 
@@ -85,13 +104,17 @@ def choose(what: str, text: str = "") -> Method:
     return Method(source.segmenter, module, typed_options(module, source.options))
 
 
-def classes(picture: Picture, chosen: Method, what: str) -> Found:
+def classes(picture: Picture, chosen: Method | Given, what: str) -> Found:
     """What a method finds: one region, or one a class where it tells several apart.
 
     A segmenter that tells classes apart has ``find(picture, options)``; its answer has ``masks`` (class to bool array),
     ``spacing_mm`` and ``origin_px`` as a Region, ``length_px`` (class to length) and ``told``. Its ``CLASSES`` are all
     that it may find: one that is not there is empty, and each keeps its label from image to image.
     """
+    if isinstance(chosen, Given):
+        fetcher = Fetcher(picture)
+        region = fetcher.region(chosen.text, what)
+        return Found({what: region}, region.maker, (*_sentences(region.flags), *fetcher.notes))
     if hasattr(chosen.module, "find"):
         found = chosen.module.find(picture, chosen.options)
         blank = np.zeros_like(next(iter(found.masks.values()), np.zeros((1, 1), bool)))
@@ -100,7 +123,7 @@ def classes(picture: Picture, chosen: Method, what: str) -> Found:
             for name in chosen.module.CLASSES
         }
         return Found(regions, found.told, _sentences(getattr(found, "flags", ())), found.length_px)
-    region: Region = chosen.module.segment(picture, chosen.options)
+    region = chosen.module.segment(picture, chosen.options)
     return Found({what: region}, region.maker, _sentences(region.flags))
 
 

@@ -71,7 +71,7 @@ def parse(text: str, segmenters: Iterable[str]) -> Source:
     text = text.strip()
     if not text:
         raise UsageError("E-USE-01", "no source given", remedy="Give FILE, FILE#CLASS or NAME:key=value.")
-    found = _existing(text)
+    found = given(text)
     if found is not None:
         return found
     known = sorted(segmenters)
@@ -96,7 +96,7 @@ def method(text: str) -> SegmenterSource:
     return SegmenterSource(call[1], _options(call[1], call[2] or ""))
 
 
-def _existing(text: str) -> FileSource | None:
+def given(text: str) -> FileSource | None:
     """The longest beginning of the text that is a file, and what follows its number sign."""
     ends = [len(text), *(i for i in range(len(text) - 1, 0, -1) if text[i] == "#")]
     for end in ends:
@@ -124,7 +124,7 @@ def pair(text: str) -> tuple[str, str]:
     (('capsule', 'walls.geojson'), ('', 'threshold:above=3'))
     """
     text = text.strip()
-    found = None if _existing(text) else _PAIR.fullmatch(text)
+    found = None if given(text) else _PAIR.fullmatch(text)
     return (found[1].strip(), found[2].strip()) if found else ("", text)
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from marginkit.pages.svg import Axis, Plot
-from marginkit.wording import millimetres
+from marginkit.wording import millimetres, tenths
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -58,9 +59,38 @@ def named(region: str, margin: str) -> str:
     return f"signal to {words}" if region == "signal" else words
 
 
-def _failed(rows: Sequence[Row]) -> int:
-    """Cases that failed: they lack every margin."""
-    return len({row["case"] for row in rows if row.get("status") == "failed"})
+def failed(rows: Sequence[Row], region: str) -> int:
+    """Cases that failed, of which a region was wanted: they lack every margin. One that does not say counts too.
+
+    >>> rows = [{"case": c, "status": "failed", "region": r} for c, r in (("a", "tumor"), ("b", "signal"), ("c", ""))]
+    >>> failed(rows, "tumor"), failed(rows, "signal")
+    (2, 2)
+    """
+    among = (region, "")
+    return len({row["case"] for row in rows if row.get("status") == "failed" and row.get("region", "") in among})
+
+
+def _of(found: Sequence[Row], rows: Sequence[Row]) -> int:
+    """How many cases should have the margin of these rows: those that have a row of it, and those that failed."""
+    return len(found) + failed(rows, found[0].get("region", "") or "tumor")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Distances of one margin name: with a value of all, least, quartiles and greatest, how many below each limit.
+
+    spots_mm : empty where no case has a value.
+    """
+
+    name: str
+    with_value: str
+    spots_mm: tuple[float, ...]
+    below: tuple[int, ...]
+
+    @property
+    def spots(self) -> list[tuple[float | str, str]]:
+        """(what it is sorted by, as it is shown) of the quantiles; empty words where there is none."""
+        return [(mm, tenths(mm)) for mm in self.spots_mm] or [("", "")] * 5
 
 
 def told(rows: Sequence[Row], cases: int) -> str:
@@ -74,27 +104,26 @@ def told(rows: Sequence[Row], cases: int) -> str:
     return f"median {middle}, quartiles {q1} to {q3}, range {low} to {high}, {len(values)} of {cases} cases"
 
 
-def table(rows: Sequence[Row], limits_mm: Sequence[float]) -> list[list[str]]:
-    """One row a margin name: name, with a value of all, least, quartiles, greatest, how many below each limit."""
+def table(rows: Sequence[Row], limits_mm: Sequence[float]) -> list[Spread]:
+    """How the distances of each margin name are spread, the whole edge first."""
     import numpy as np
 
     made = []
-    failed = _failed(rows)
     for name, found in _by_name(rows).items():
         values = [mm for row in found if (mm := value_mm(row)) is not None]
-        head = [name, f"{len(values)} of {len(found) + failed}"]
-        spots = [f"{float(v):.1f}" for v in np.quantile(values, (0, 0.25, 0.5, 0.75, 1))] if values else [""] * 5
-        made.append([*head, *spots, *(str(sum(mm < limit for mm in values)) for limit in limits_mm)])
+        spots_mm = tuple(np.quantile(values, (0, 0.25, 0.5, 0.75, 1)).tolist()) if values else ()
+        below = tuple(sum(mm < limit for mm in values) for limit in limits_mm)
+        made.append(Spread(name, f"{len(values)} of {_of(found, rows)}", spots_mm, below))
     return made
 
 
 def histograms(rows: Sequence[Row], limits_mm: Sequence[float]) -> list[tuple[str, Markup]]:
     """(margin name, histogram) of the names with two values or more."""
-    made, failed = [], _failed(rows)
+    made = []
     for k, (name, found) in enumerate(list(_by_name(rows).items())[:MOST]):
         values = [(mm, row.get("qualifier") in BOUNDS) for row in found if (mm := value_mm(row)) is not None]
         if len(values) > 1:
-            made.append((name, _histogram(values, limits_mm, name, len(found) + failed, f"h{k}")))
+            made.append((name, _histogram(values, limits_mm, name, _of(found, rows), f"h{k}")))
     return made
 
 

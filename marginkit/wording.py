@@ -18,10 +18,20 @@ def millimetres(value_mm: float) -> str:
     >>> millimetres(3.2499), millimetres(0.0123), millimetres(0.9996), millimetres(5.0)
     ('3.2 mm', '0.012 mm', '1.0 mm (0.9996)', '5.0 mm')
     """
+    shown, space, more = tenths(value_mm).partition(" ")
+    return f"{shown} mm{space}{more}"
+
+
+def tenths(value_mm: float) -> str:
+    """The same for a column that is in millimetres: without the unit.
+
+    >>> tenths(3.2499), tenths(0.0068), tenths(0.9996), tenths(0.0)
+    ('3.2', '0.0068', '1.0 (0.9996)', '0.0')
+    """
     if 0 < value_mm < 0.1:
-        return f"{value_mm:.2g} mm"
+        return f"{value_mm:.2g}"
     rounded = round(value_mm, 1)
-    return f"{rounded:.1f} mm ({_unlike(value_mm, rounded)})" if _hides(value_mm) else f"{rounded:.1f} mm"
+    return f"{rounded:.1f} ({_unlike(value_mm, rounded)})" if _hides(value_mm) else f"{rounded:.1f}"
 
 
 def _unlike(value_mm: float, rounded_mm: float) -> str:

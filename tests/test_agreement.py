@@ -122,6 +122,17 @@ def test_weighted_kappa_equals_statsmodels(size: int) -> None:
     assert (interval[1] - interval[0]) / 2 == pytest.approx(1.959964 * known.std_kappa, rel=1e-6)
 
 
+def test_weighted_kappa_of_a_published_example() -> None:
+    """110 mammograms by two readers (Kundel and Polansky 2003, doi:10.1148/radiol.2282011860, table A1), with the value
+    and standard error that the documentation of R's vcdExtra (data set Mammograms) prints, of linear weights as here.
+    """
+    value, interval = weighted(np.array([[34, 10, 2, 0], [6, 8, 8, 2], [2, 5, 4, 12], [0, 1, 2, 14]]))
+    assert value is not None
+    assert interval is not None
+    assert round(value, 4) == 0.5964
+    assert round((interval[1] - interval[0]) / 2 / 1.959964, 5) == 0.04923
+
+
 def test_cases_that_a_reader_could_not_judge_stay_in_the_denominator() -> None:
     first = ["R0", "R0", "R1", None, "R1", "R0"]
     second = ["R0", "R1", "R1", "R1", None, "R0"]

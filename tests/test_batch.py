@@ -61,6 +61,7 @@ def test_every_case_has_one_outcome_and_any_number_of_workers_gives_the_same_byt
     ]  # fmt: skip
     assert rows[1]["error"].startswith("broken.tif: ")
     assert rows[1]["error_code"].startswith("E-FILE")
+    assert [row["region"] for row in rows] == ["tumor"] * 4
     assert [row["value_mm"] for row in rows if row["status"] == "measured"] == ["2.0"] * 3
     assert content(tmp_path / "out1") == content(tmp_path / "out2")
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from marginkit import batch, cli, cohortpage, spread
+from marginkit.agreement import readings
 from marginkit.errors import AgreementError, FileError
 from marginkit.pipeline import Job
 from tests.browser import chromium, faults, fits, reading
@@ -81,9 +82,11 @@ def test_spread_by_margin_name(out: Path) -> None:
     with open(out / "results.csv", encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     first = spread.table(rows, [1.0, 5.0])[0]
-    assert first[:3] == ["whole cut edge", "4 of 6", "0.0"]
-    assert first[-2:] == ["2", "4"]
-    assert {row[0] for row in spread.table(rows, [1.0])} == {"whole cut edge", "inferior", "superior"}
+    assert first.name == "whole cut edge"
+    assert first.with_value == "4 of 6"
+    assert first.spots_mm[0] == 0.0
+    assert first.below == (2, 4)
+    assert {row.name for row in spread.table(rows, [1.0])} == {"whole cut edge", "inferior", "superior"}
 
 
 def test_signal_and_tumor_are_never_one_distribution(tmp_path: Path) -> None:
@@ -94,6 +97,39 @@ def test_signal_and_tumor_are_never_one_distribution(tmp_path: Path) -> None:
     assert "median 1.0 mm" in text
     assert "signal to whole cut edge" in text
     assert "Specimens of several states are pooled here" in text
+
+
+def test_a_failed_case_is_missed_only_by_what_was_wanted_of_it(tmp_path: Path) -> None:
+    """Three failed tumor cases and one of signal counted under both: "1 of 5" signal, where one of two was measured."""
+    measured = "t1,measured,tumor,all,3\nt2,measured,tumor,all,4\ns1,measured,signal,all,2\n"
+    failed = "".join(f"f{k},failed,{region},,\n" for k, region in enumerate(("tumor", "tumor", "tumor", "signal")))
+    (tmp_path / "results.csv").write_text(f"case,status,region,margin,value_mm\n{measured}{failed}")
+    text = cohortpage.cohort_page(tmp_path).read_text("utf-8")
+    assert "range 3.0 mm to 4.0 mm, 2 of 5 cases" in text
+    assert "range 2.0 mm to 2.0 mm, 1 of 2 cases" in text
+    rows = [row for _, row in readings.rows(tmp_path / "results.csv")]
+    assert [(row.name, row.with_value) for row in spread.table(rows, [1.0])] == [
+        ("whole cut edge", "2 of 5"),
+        ("signal to whole cut edge", "1 of 2"),
+    ]
+
+
+def test_a_failed_case_of_an_older_table_may_have_been_either(tmp_path: Path) -> None:
+    lines = "t1,measured,tumor,all,3\ns1,measured,signal,all,2\nf,failed,,,\n"
+    (tmp_path / "results.csv").write_text(f"case,status,region,margin,value_mm\n{lines}")
+    text = cohortpage.cohort_page(tmp_path).read_text("utf-8")
+    assert text.count("1 of 2 cases") == 2
+
+
+def test_the_table_of_distributions_shows_what_the_summary_says(tmp_path: Path) -> None:
+    """A median of 0.0068 mm stood in the table as 0.0."""
+    lines = "".join(f"c{k},measured,all,{mm}\n" for k, mm in enumerate((0, 0.0068, 0.9996, 2.34)))
+    (tmp_path / "results.csv").write_text(f"case,status,margin,value_mm\n{lines.replace('c3,measured,all,2.34', '')}")
+    text = cohortpage.cohort_page(tmp_path).read_text("utf-8")
+    assert "median 0.0068 mm" in text
+    assert 'data-value="0.0068">0.0068</td>' in text
+    assert "to 1.0 mm (0.9996)" in text
+    assert 'data-value="0.9996">1.0 (0.9996)</td>' in text
 
 
 @pytest.mark.parametrize("most_mm", [0.004, 0.7, 1.0, 23.9, 24.0, 24.1, 180.0])
@@ -226,3 +262,27 @@ def test_warnings_that_are_as_frequent_keep_one_order() -> None:
     assert [words for words, _ in cohortpage._warnings(rows, 2)] == [
         cohortpage.flags.sentence(name) for name in sorted(known)
     ]
+
+
+LONG = """case,status,error_code,error,region,margin,value_mm,interval_low_mm,interval_high_mm,qualifier,reason,\
+calibration_source,verdicts
+STS-008-MR_T1-second,measured,,,tumor,posterosuperior,12.3456,12.3412,12.3487,at_most,,DICOM PixelSpacing,\
+sarcoma-cates-2019: inadequate or adequate (indeterminate); uicc-r-plus-1mm: R0 (certain)
+mouse-lung,measured,,,signal,all,,,,not_assessable,no cut edge is in view of this picture.,OME PhysicalSize,\
+uicc-r-plus-1mm: not assessable
+tcga-no-scale,failed,E-CAL-01,tcga-cr-7395-01a-01-ts1.svs: pixel size missing (E-CAL-01): the file does not state one.,\
+tumor,,,,,,,,
+"""
+
+
+@pytest.mark.parametrize(("width_px", "medium", "least_px"), [(1200, "screen", 190), (695, "print", 130)])
+def test_the_table_of_cases_fits_with_long_words_in_every_column(
+    browser: Any, tmp_path: Path, width_px: int, medium: str, least_px: int
+) -> None:
+    """On a sheet of A4 the column of verdicts was as narrow as one word."""
+    (tmp_path / "results.csv").write_text(LONG.replace("\\\n", ""))
+    with reading(browser, cohortpage.cohort_page(tmp_path), viewport={"width": width_px, "height": 900}) as shown:
+        shown.emulate_media(media=medium)
+        assert fits(shown)
+        assert shown.evaluate("[...document.querySelectorAll('.scroll')].every(d => d.scrollWidth <= d.clientWidth)")
+        assert shown.locator("#cases td.words").first.evaluate("cell => cell.offsetWidth") >= least_px

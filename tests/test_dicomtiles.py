@@ -129,6 +129,19 @@ def test_a_segmentation_is_read_as_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(picture.read(), truth)
 
 
+def test_what_segment_all_tiles_are_of_may_be_said_once(tmp_path: Path) -> None:
+    truth = np.zeros((7, 9), bool)
+    truth[1:6, 2:7] = True
+    path = segmentation(tmp_path / "seg.dcm", {3: truth})
+    made = pydicom.dcmread(path)
+    shared, each = made.SharedFunctionalGroupsSequence[0], made.PerFrameFunctionalGroupsSequence
+    shared.SegmentIdentificationSequence = each[0].SegmentIdentificationSequence
+    for one in each:
+        del one.SegmentIdentificationSequence
+    made.save_as(path)
+    np.testing.assert_array_equal(opening.open(path, mask=True).read(), truth * 3)
+
+
 def test_segments_that_overlap_are_refused(tmp_path: Path) -> None:
     one = np.ones((7, 9), bool)
     assert refused(segmentation(tmp_path / "seg.dcm", {1: one, 2: one})) == "E-PIX-02"

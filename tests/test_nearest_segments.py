@@ -81,3 +81,11 @@ def test_a_point_as_far_from_every_vertex() -> None:
 
 def test_nothing_asked() -> None:
     assert len(SegmentSet(np.zeros((1, 2, 2)), np.ones(2)).nearest(np.zeros((0, 2, 2))).distance_mm) == 0
+
+
+def test_sides_of_one_straight_line_that_are_apart_do_not_cross() -> None:
+    """Rounding makes them a little oblique, and then the place where they cross is a quotient of two errors."""
+    way = np.array([1.0, 4 / 3])
+    side, other = (np.array([steps]).T * way for steps in ([3.0, 16.0], [17.0, 24.0]))
+    best = points_between(side[None], other[None], np.ones(2))
+    assert best.distance[0] == pytest.approx(5 / 3, rel=1e-12)

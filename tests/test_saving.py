@@ -11,10 +11,11 @@ import pytest
 import shapely
 import tifffile
 from numpy.typing import NDArray
-from shapely.geometry import box, shape
+from shapely.affinity import rotate, translate
+from shapely.geometry import Point, box, shape
 
 import marginkit as mk
-from marginkit import ometiff, opening, pipeline, saving, segmenting
+from marginkit import ometiff, opening, pipeline, rasters, saving, segmenting
 from marginkit.errors import MarginError, PixelError, UsageError
 from marginkit.pipeline import Job
 from marginkit.records import Region
@@ -143,8 +144,6 @@ def test_an_unknown_kind_of_file_is_wrong_usage(tmp_path: Path) -> None:
     picture = mk.open(slide(tmp_path))
     with pytest.raises(UsageError, match="E-USE-11"):
         saving.save(tmp_path / "t.png", {"tissue": Region(np.ones((2, 2), bool))}, picture)
-    with pytest.raises(UsageError, match="E-USE-11"):
-        saving.save(tmp_path / "t.tif", {"tissue": Region(box(0, 0, 1, 1))}, picture)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["slide.ome.tif"]
 
 
@@ -165,3 +164,60 @@ def test_methods_that_do_not_fit_are_wrong_usage(what: str, method: str, words: 
 def test_no_such_method_is_told() -> None:
     with pytest.raises(MarginError, match="E-SHELF-02"):
         segmenting.choose("tissue", "nonesuch:a=1")
+
+
+def polygons() -> list[shapely.Polygon]:
+    """Outlines of all kinds on a picture of 1024 x 1024 pixels: turned, with a hole, a disc, beyond the border."""
+    disc = Point(500.3, 420.7).buffer(180, quad_segs=64)
+    square = rotate(box(200.2, 300.9, 640.4, 480.1), 31)
+    return [disc, square, disc.difference(square), box(-5, 900.5, 300.25, 1030), translate(square, 0.5, 0.5)]
+
+
+@pytest.mark.parametrize("outline", polygons())
+@pytest.mark.parametrize("most_px", [1 << 20, 1 << 18, 1 << 16])
+def test_outlines_become_the_pixels_whose_middle_lies_inside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outline: shapely.Polygon, most_px: int
+) -> None:
+    """On each level that may be taken; the oracle asks of every pixel by itself, in pixels of level 0."""
+    monkeypatch.setattr(rasters, "MOST_PX", most_px)
+    picture = mk.open(slide(tmp_path))
+    saving.save(tmp_path / "o.ome.tif", {"tumor": Region(outline)}, picture)
+    opened = opening.open(tmp_path / "o.ome.tif", mask=True)
+    pixels, step = opened.read() != 0, 1024 // opened.levels[0].shape[0]
+    assert pixels.size == most_px
+    assert opened.spacing_mm == pytest.approx((step * UM / 1000,) * 2, rel=1e-12)
+    y, x = (np.mgrid[: pixels.shape[0], : pixels.shape[1]] + 0.5) * step
+    assert np.array_equal(pixels, shapely.contains_xy(outline, x, y))
+    seen = outline.intersection(box(0, 0, 1024, 1024))
+    assert (
+        abs(pixels.sum() * step**2 - seen.area) <= seen.length * step / 2
+    )  # digitisation: half a pixel along the outline
+
+
+def test_a_mask_that_became_an_outline_becomes_the_same_mask(tmp_path: Path) -> None:
+    """Half a pixel anywhere would show."""
+    mask = np.random.default_rng(5).random((40, 60)) > 0.6
+    (tmp_path / "p.ome.tif").write_bytes(written(np.zeros((40, 60), np.uint8), (0.5, 0.5)))
+    picture = mk.open(tmp_path / "p.ome.tif")
+    saving.save(tmp_path / "m.geojson", {"tumor": Region(mask)}, picture)
+    found = shapely.union_all(
+        [shape(one["geometry"]) for one in json.loads((tmp_path / "m.geojson").read_text())["features"]]
+    )
+    saving.save(tmp_path / "again.ome.tif", {"tumor": Region(found)}, picture)
+    assert np.array_equal(opening.open(tmp_path / "again.ome.tif", mask=True).read() != 0, mask)
+
+
+def test_outlines_of_several_classes_become_labels_with_the_pixel_size(tmp_path: Path) -> None:
+    picture = mk.open(slide(tmp_path))
+    classes = {"tumor": Region(box(10, 20, 30, 60)), "specimen": Region(box(100, 100, 200, 150))}
+    saving.save(tmp_path / "l.tif", classes, picture)
+    opened = opening.open(tmp_path / "l.tif", mask=True)
+    assert np.bincount(opened.read().ravel())[1:].tolist() == [800, 5000]
+    assert opened.spacing_mm == pytest.approx((0.002, 0.002), rel=1e-12)
+
+
+def test_outlines_on_a_stack_lie_on_every_plane(tmp_path: Path) -> None:
+    (tmp_path / "s.ome.tif").write_bytes(written(np.zeros((3, 20, 30), np.uint8), (2.0, 0.5, 0.5)))
+    picture = mk.open(tmp_path / "s.ome.tif", confirm=True)
+    saving.save(tmp_path / "m.ome.tif", {"tumor": Region(box(3, 4, 9, 14))}, picture)
+    assert opening.open(tmp_path / "m.ome.tif", mask=True).read().sum(axis=(1, 2)).tolist() == [60] * 3

@@ -107,3 +107,27 @@ def test_what_cannot_be_is_one_line(
     assert said in err
     assert "Traceback" not in err
     assert sorted(one.name for one in tmp_path.iterdir()) == ["field.png"]
+
+
+def test_outlines_of_a_file_become_a_mask_that_measures_within_half_a_pixel(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from marginkit import samples
+
+    image, drawn = samples.folder() / "he.ome.tif", f"{samples.folder() / 'he.geojson'}#Tumor"
+    file = tmp_path / "tumor.ome.tif"
+    code, out, _ = call(capsys, image, "--what", "tumor", "--method", drawn, "--out", file, "--json")
+    told = document(out)
+    assert code == 0
+    assert told["method"] == "he.geojson#Tumor"
+    opened = opening.open(file, mask=True)
+    assert told["classes"]["tumor"]["pixels"] == np.count_nonzero(opened.read())
+    values = []
+    for tumor in (drawn, str(file)):
+        assert cli.code_of(["measure", str(image), "--tumor", tumor, "--specimen", "specimen", "--json"]) == 0
+        values.append(document(capsys.readouterr().out)["margins"][0]["value_mm"])
+    assert opened.spacing_mm is not None
+    assert values[0] == pytest.approx(values[1], abs=np.hypot(*opened.spacing_mm) / 2 + 1e-9)
+    outlines = tmp_path / "back.geojson"
+    assert call(capsys, image, "--what", "tumor", "--method", f"{file}", "--out", outlines)[0] == 0
+    assert json.loads(outlines.read_text())["features"][0]["properties"]["classification"] == {"name": "tumor"}

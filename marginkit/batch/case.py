@@ -46,7 +46,13 @@ def one(job: Job, before: Before | None, root: str) -> Line:
         else:
             remedy = "Please report it. The other cases are not touched."
             error = RunError("E-RUN-05", "a fault of marginkit", cause=_short(caught), remedy=remedy, file=job.image)
-    return {**line, "status": "failed", "error_code": error.code, "error": str(error)}
+    return failed(job, error, str(line["key"]))
+
+
+def failed(job: Job, error: MarginError, key: str = "") -> Line:
+    """The outcome of a case that failed, with what was wanted of it: a table counts it among its like."""
+    told = {"status": "failed", "error_code": error.code, "error": str(error), "region": job.wanted}
+    return {"case": job.name, "key": key, **told}
 
 
 def _measured(job: Job, root: str) -> Line:

@@ -15,16 +15,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from marginkit import files, ometiff, pipeline, reading, saving
+from marginkit import files, ometiff, pipeline, rasters, reading, saving
 from marginkit.batch.case import BY_HAND, HAND, corrected
 from marginkit.errors import MarginError, UsageError
 from marginkit.fetching import Fetcher
 from marginkit.pipeline import Job
 from marginkit.records import Outcome, Picture, Region
 
-PAINTED_PX = 64_000_000  # an outline becomes pixels on the finest level that has no more
 Mask: TypeAlias = NDArray[np.bool_]
-Placed: TypeAlias = tuple[tuple[float, ...] | None, tuple[float, ...] | None]
 
 
 @dataclass(frozen=True)
@@ -55,26 +53,14 @@ def opened(job: Job, root: str | Path) -> Opened:
 
 
 def _empty(picture: Picture) -> Region:
-    return Region(np.zeros(_paintable(picture)[0], bool), *_paintable(picture)[1])
-
-
-def _paintable(picture: Picture) -> tuple[tuple[int, ...], Placed]:
-    """(shape, (spacing, origin)) of the finest level on which a person can paint."""
-    for level in picture.levels:
-        shape = tuple(n for axis, n in zip(picture.axes, level.shape) if axis in "ZYX")
-        if int(np.prod(shape)) <= PAINTED_PX or level is picture.levels[-1]:
-            break
-    down = (*(1.0,) * (len(shape) - 2), *level.downsample)
-    if picture.spacing_mm is None or max(down) == 1.0 or len(picture.spacing_mm) < len(shape):
-        return picture.spatial_shape, (None, None)
-    spacing = tuple(d * s for d, s in zip(down, picture.spacing_mm))
-    return shape, (spacing, tuple((d - 1) / 2 for d in down))
+    shape, placed = rasters.grid(picture)
+    return Region(np.zeros(shape, bool), *placed)
 
 
 def painted(region: Region, picture: Picture) -> Region:
     """The region as a mask on a grid that begins at the picture's corner, so that its file lies right on it."""
     if region.kind == "polygon":
-        return _drawn(region, picture)
+        return rasters.drawn(region, picture)
     mask = saving.inside(region)
     if region.spacing_mm is None or picture.spacing_mm is None:
         return replace(region, data=mask)
@@ -100,23 +86,6 @@ def _nearest(mask: Mask, ratio: Any, origin_px: Sequence[float], picture: Pictur
     out = np.zeros(whole, bool)
     out[np.ix_(*there)] = mask[np.ix_(*(one[ok] for one, ok in zip(at, there)))]
     return out
-
-
-def _drawn(region: Region, picture: Picture) -> Region:
-    """An outline as pixels: those whose middle lies in it."""
-    import shapely
-
-    shape, (spacing, origin) = _paintable(picture)
-    ratio = np.ones(2) if spacing is None else np.array(spacing[-2:]) / np.array((picture.spacing_mm or ())[-2:])
-    mask = np.zeros(shape[-2:], bool)
-    left, top, right, bottom = region.data.bounds  # type: ignore[union-attr]
-    rows = slice(max(0, int(top / ratio[0])), int(bottom / ratio[0]) + 1)
-    columns = slice(max(0, int(left / ratio[1])), int(right / ratio[1]) + 1)
-    x = (np.arange(mask.shape[1])[columns] + 0.5) * ratio[1]
-    shapely.prepare(region.data)
-    for row in range(mask.shape[0])[rows]:
-        mask[row, columns] = shapely.contains_xy(region.data, x, (row + 0.5) * ratio[0])
-    return Region(np.broadcast_to(mask, shape).copy(), spacing, origin, maker=region.maker)
 
 
 def correct(root: str | Path, case: str, role: str, mask: NDArray[Any], like: Region, picture: Picture) -> Path:

@@ -78,10 +78,10 @@ def columns() -> list[str]:
 
 
 def _rows(lines: Iterator[Line]) -> Iterator[dict[str, Any]]:
-    """One row a case and margin; of a failed case one row with its error."""
+    """One row a case and margin; of a failed case one row with its error and what was wanted of it."""
     for line in lines:
         head = {name: line.get(name, "") for name in FIRST}
-        for row in line.get("rows", [{}]):
+        for row in line.get("rows", [{"region": line.get("region", "")}]):
             yield {**row, **head}
 
 

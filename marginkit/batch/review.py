@@ -24,6 +24,7 @@ from marginkit.batch.correcting import kept
 from marginkit.batch.results import FAILED, RESULTS
 from marginkit.errors import FileError, MarginError, UsageError
 from marginkit.pipeline import Job
+from marginkit.wording import millimetres
 
 ACCEPTED = "accepted.json"
 SCHEMA, VERSION = "marginkit.accepted", 1
@@ -122,7 +123,7 @@ def _entry(root: Path, case: str, rows: list[dict[str, str]]) -> Entry:
     verdicts = "; ".join(dict.fromkeys(row["verdicts"] for row in rows if row.get("verdicts")))
     state, why = _doubt(rows, verdicts)
     value = whole.get("value_mm", "")
-    told = f"{float(value):.1f} mm" if _is_number(value) else ""
+    told = millimetres(float(value)) if _is_number(value) else ""
     return Entry(case, state, told, verdicts, why, hand, accepted)
 
 

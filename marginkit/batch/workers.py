@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from marginkit.batch.case import one
+from marginkit.batch.case import failed, one
 from marginkit.batch.journal import Before, Line
 from marginkit.batch.lock import let_go
 from marginkit.errors import RunError
@@ -142,13 +142,13 @@ class _Engine:
             return lost(job, how)
         remedy = "Look at the file; give it more time, or a coarser level."
         cause = f"it took longer than {self.limits.case_minutes:g} min"
-        return _failed(job, RunError("E-RUN-07", "the case was stopped", cause=cause, remedy=remedy, file=job.image))
+        return failed(job, RunError("E-RUN-07", "the case was stopped", cause=cause, remedy=remedy, file=job.image))
 
 
 def lost(job: Job, how: str) -> Line:
     """The outcome of a case that took its process with it."""
     remedy = "Look at the file; give the batch more memory."
-    return _failed(job, RunError("E-RUN-04", f"the worker died on this case ({how})", remedy=remedy, file=job.image))
+    return failed(job, RunError("E-RUN-04", f"the worker died on this case ({how})", remedy=remedy, file=job.image))
 
 
 def _timed(job: Job, before: Before | None, root: str, minutes: float) -> Line:
@@ -161,10 +161,6 @@ def _timed(job: Job, before: Before | None, root: str, minutes: float) -> Line:
         return one(job, before, root)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _failed(job: Job, error: RunError) -> Line:
-    return {"case": job.name, "key": "", "status": "failed", "error_code": error.code, "error": str(error)}
 
 
 def _ended(children: Sequence[multiprocessing.process.BaseProcess]) -> str:

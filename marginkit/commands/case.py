@@ -33,6 +33,14 @@ def write(case: Measured, folder: Path) -> None:
     say(f"wrote {', '.join(file.name for file in written)} to {folder}")
 
 
+def write_dicom_seg(case: Measured, image: str, folder: Path) -> None:
+    """The regions of a case as DICOM SEG, into a folder."""
+    from marginkit import segobjects
+
+    written = segobjects.write(case, image, folder)
+    say(f"wrote {', '.join(file.name for file in written)}: they name the patient as the images do")
+
+
 def show(cases: list[Measured], as_json: bool) -> None:
     """The result on stdout, and what to bear in mind on stderr."""
     from marginkit import shelf, showing

@@ -63,6 +63,9 @@ def measure(
     ] = 0.0,
     case: Annotated[str, typer.Option("--case", metavar="NAME", help="Name of the case; else that of IMAGE.")] = "",
     out: Out = None,
+    dicom_seg: Annotated[
+        bool, typer.Option("--dicom-seg", help="Also regions as DICOM SEG, which name the patient as the images do.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Measure one case, judge it, write pictures and results.
@@ -72,6 +75,8 @@ def measure(
     """
     from marginkit.pipeline import Job
 
+    if dicom_seg and out is None:
+        raise typer.BadParameter("it writes files: give --out DIR too", param_hint="--dicom-seg")
     job = Job(
         image=image,
         specimen=specimen,
@@ -101,4 +106,6 @@ def measure(
         found = cases.measured(job)
     if out is not None:
         cases.write(found, out)
+        if dicom_seg:
+            cases.write_dicom_seg(found, image, out)
     cases.show([found], as_json)

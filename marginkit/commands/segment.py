@@ -22,25 +22,31 @@ def segment(
     what: Annotated[str, typer.Option("--what", metavar="WORD", help="tissue, tumor, ink or signal.")],
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help=".ome.tif or .geojson.")],
     method: Annotated[
-        str, typer.Option("--method", metavar="NAME", help="A segmenter, with options: NAME:key=value,key=value.")
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="A segmenter, with options: NAME:key=value,key=value; or a file: FILE#CLASS.",
+        ),
     ] = "",
     pixel_size: PixelSize = None,
     confirm: Confirm = False,
     axes: Axes = None,
     as_json: Json = False,
 ) -> None:
-    """Find tissue, tumor, ink or signal; write masks or outlines.
+    """Find tissue, tumor, ink or signal; write masks or outlines. A file as method turns one into the other.
 
     Without a pixel size it works in pixels, and says so.
     """
     from marginkit import opening, saving, segmenting
 
     one_of(what, WHAT, "--what")
-    chosen = segmenting.choose(what, method)
+    chosen = segmenting.from_file(method) or segmenting.choose(what, method)
     picture = opening.open(image, pixel_size=pixel_size, confirm=confirm, axes=axes)
     with progress(f"looking for {what} in {picture.name}"):
         found = segmenting.classes(picture, chosen, what)
-    saving.save(out, found.regions, picture)
+    kept = saving.as_kept(out, found.regions, picture)
+    saving.save(out, kept, picture)
     if picture.spacing_mm is None:
         say(f"note: {picture.refusal or 'pixel size missing'} Areas are in pixels.")
     for sentence in found.warnings:
@@ -51,9 +57,7 @@ def segment(
         "options": chosen.told(),
         "out": str(out),
         "maker": found.maker,
-        "classes": {
-            name: {**saving.sizes(region, picture), **found.lengths(name)} for name, region in found.regions.items()
-        },
+        "classes": {name: {**saving.sizes(region, picture), **found.lengths(name)} for name, region in kept.items()},
     }
     if as_json:
         print_json(told)

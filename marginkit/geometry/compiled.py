@@ -56,9 +56,10 @@ def _load() -> _Loaded:
         return _Loaded(None, "built from other sources; install again")
     for name in ("mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts"):
         getattr(library, name).restype = ctypes.c_int64
-    for name in ("mk_nearest", "mk_least"):
+    for name in ("mk_nearest", "mk_least", "mk_segments_nearest", "mk_followed"):
         getattr(library, name).restype = ctypes.c_int64
-    library.mk_tree.restype = ctypes.c_void_p
+    for name in ("mk_tree", "mk_segments"):
+        getattr(library, name).restype = ctypes.c_void_p
     return _Loaded(library, "")
 
 
@@ -216,6 +217,17 @@ def components(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corne
         *ends, int64(len(row)), pointer(first), pointer(sides), int64(len(shape)), int64(corners), pointer(label)
     )
     return int(count), label
+
+
+def followed(chain: Ints) -> list[Ints]:
+    """The members of each ring of a chain, in order, each ring from its least member."""
+    chain = np.ascontiguousarray(chain, np.int64)
+    number = len(chain)
+    if number and (chain.min() < 0 or chain.max() >= number):
+        raise TypeError("a chain that leads out of itself")
+    member, ends, seen = np.empty(number, np.int64), np.empty(number, np.int64), np.zeros(number, np.uint8)
+    rings = kernel().mk_followed(pointer(chain), int64(number), pointer(seen), pointer(member), pointer(ends))
+    return [member[a:b] for a, b in pairwise([0, *ends[:rings].tolist()])]
 
 
 def count_upto(keys: Ints, query: Ints) -> Ints:

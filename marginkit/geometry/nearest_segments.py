@@ -8,6 +8,8 @@ vertices are the candidates, and each is solved in closed form.
 
 The surprising thing: positions stay in index units until the end. Millimetres differ from them by a factor an axis,
 which decides what is nearest, but a difference taken before the factor loses nothing.
+
+Where the compiled kernel is, it goes down a tree of boxes instead and finds the same, bit by bit.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
+from marginkit.geometry.compiled import kernel
 from marginkit.geometry.pairs import BestPairs, Pairs, distance_mm, first_of_each, joined, spread, tree, within_reach
 from marginkit.geometry.scene import Bools, Floats, Ints
+from marginkit.geometry.segment_tree import SegmentTree
 
 CHUNK = 20_000  # segments asked at a time
 
@@ -54,7 +58,7 @@ def _foot(point: Floats, segment: Floats, spacing_mm: Floats) -> Floats:
 
 
 def _crossing(first: Floats, second: Floats) -> tuple[Bools, Floats]:
-    """Whether each pair crosses, and where."""
+    """Whether each pair crosses, and where. Their boxes must meet: of two that lie in one line, s and t are errors."""
     a, b = first[:, 1] - first[:, 0], second[:, 1] - second[:, 0]
     gap = second[:, 0] - first[:, 0]
     area = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
@@ -62,7 +66,8 @@ def _crossing(first: Floats, second: Floats) -> tuple[Bools, Floats]:
     safe = np.where(slanted, area, 1.0)
     s = (gap[:, 0] * b[:, 1] - gap[:, 1] * b[:, 0]) / safe
     t = (gap[:, 0] * a[:, 1] - gap[:, 1] * a[:, 0]) / safe
-    crossed: Bools = slanted & (s > 0) & (s < 1) & (t > 0) & (t < 1)
+    meet = ((first.min(axis=1) <= second.max(axis=1)) & (second.min(axis=1) <= first.max(axis=1))).all(axis=1)
+    crossed: Bools = meet & slanted & (s > 0) & (s < 1) & (t > 0) & (t < 1)
     return crossed, first[:, 0] + np.where(crossed, s, 0.0)[:, None] * a
 
 
@@ -108,11 +113,17 @@ class SegmentSet:
         """Both ends of every part: part k has points 2k and 2k + 1."""
         return tree((self._parts[0] * self._scale).reshape(-1, 2))
 
+    @cached_property
+    def _compiled(self) -> SegmentTree:
+        return SegmentTree(self.segments_px, *self._parts, self.spacing_mm)
+
     def _length(self, segments: Floats) -> Floats:
         return distance_mm(segments[:, 0], segments[:, 1], self._scale)
 
     def nearest(self, asked_px: Floats) -> Pairs:
         """The nearest points between each of (n, 2 ends, 2) segments and this set, which is not empty."""
+        if kernel() is not None and len(asked_px):
+            return self._compiled.nearest(asked_px)
         return joined([self._nearest(asked_px[at : at + CHUNK]) for at in range(0, len(asked_px), CHUNK)], 2)
 
     def _nearest(self, asked: Floats) -> Pairs:

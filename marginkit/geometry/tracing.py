@@ -12,7 +12,9 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
+from marginkit.geometry import compiled
 from marginkit.geometry.bits import Faces
+from marginkit.geometry.compiled import kernel
 from marginkit.geometry.masks import faces_across, packed
 from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.scene import Bools, Floats, Ints
@@ -76,6 +78,8 @@ def _next_side(start: Ints, end: Ints, way: Ints) -> Ints:
 
 def followed(chain: Ints) -> list[Ints]:
     """The members of each ring, in order, by following a chain of what comes after what."""
+    if kernel() is not None:
+        return compiled.followed(chain)
     follow = chain.tolist()
     seen = bytearray(len(follow))
     rings = []

@@ -18,6 +18,7 @@ from marginkit.errors import AxesError, FileError, PixelError, SizeError
 from marginkit.records import Claim
 
 from ._dicomfile import numbers, quiet, tags
+from ._dicomframes import grouped
 from ._stored import MAX_PIXEL_BYTES
 
 MAX_FRAMES = 4_000_000
@@ -153,7 +154,8 @@ def _places(
         return row * tile[0], column * tile[1], np.zeros(count, np.int64)
     if len(frames) != count:
         raise FileError("E-FILE-06", "the DICOM file is broken", cause=f"{len(frames)} places of {count}", file=name)
-    out = np.array([_place(frame, segments) for frame in frames], np.int64)
+    shared: Any = found.get("SharedFunctionalGroupsSequence") or ({},)
+    out = np.array([_place(frame, shared[0], segments) for frame in frames], np.int64)
     low, high = out[:, :2].min(), (out[:, :2] - np.array(shape)).max()
     if low < 0 or high >= 0 or not 0 <= out[:, 2].min() <= out[:, 2].max() < 1 << 16:
         raise FileError("E-FILE-06", "the DICOM file is broken", cause="a tile outside of the matrix", file=name)
@@ -162,10 +164,10 @@ def _places(
     return out[:, 0], out[:, 1], out[:, 2]
 
 
-def _place(frame: Any, segments: bool) -> tuple[int, int, int]:
-    """(top, left, label) of one frame; its positions begin at 1."""
+def _place(frame: Any, shared: Any, segments: bool) -> tuple[int, int, int]:
+    """(top, left, label) of one frame; its positions begin at 1. What segment it is of may be said once for all."""
     place = frame.PlanePositionSlideSequence[0]
-    label = int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber) if segments else 0
+    label = int(grouped(frame, shared, "SegmentIdentificationSequence", "ReferencedSegmentNumber")) if segments else 0
     top, left = place.RowPositionInTotalImagePixelMatrix, place.ColumnPositionInTotalImagePixelMatrix
     return int(top) - 1, int(left) - 1, label
 

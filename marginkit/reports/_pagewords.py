@@ -6,7 +6,6 @@ page cannot disagree with the table, the picture and the JSON.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,13 +202,29 @@ def provenance(case: Measured) -> dict[str, Any]:
     """Inputs with their hashes, who made each region, options and versions."""
     found = case.provenance
     options = [
-        (name.replace("_", " "), json.dumps(value, ensure_ascii=False))
+        (name.replace("_", " "), _option(value))
         for name, value in found.get("options", {}).items()
+        if value not in (None, "", [], (), {})
     ]
     versions = [("marginkit", found.get("marginkit", "")), ("python", found.get("python", ""))]
     return {
         "inputs": [(one["role"], one["name"], one["sha256"]) for one in found.get("inputs", ())],
         "regions": list(found.get("regions", {}).items()),
-        "options": [(name, words) for name, words in options if words not in ("null", '""', "[]", "{}")],
+        "options": options,
         "versions": [(n, v) for n, v in (*versions, *found.get("libraries", {}).items()) if v],
     }
+
+
+def _option(value: Any) -> str:
+    """The value of an option as a person would write it.
+
+    >>> _option("pixels"), _option(False), _option(0.0), _option(["uicc-r", "dcis-2mm"]), _option({"walls": "w.tif"})
+    ('pixels', 'no', '0', 'uicc-r, dcis-2mm', 'walls: w.tif')
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_option, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_option(one)}" for key, one in value.items())
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

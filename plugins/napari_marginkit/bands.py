@@ -16,7 +16,8 @@ from marginkit.reports._frame import areas
 from .asking import Request
 
 COLOURS = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  # Okabe and Ito
-SIMPLER = 0.25  # of a pixel: what an outline may lose before it is moved
+SIMPLER_PX = (0.25, 1.0)  # what an outline may lose before it is moved; one pixel, and its steps are gone
+SIMPLER = 1 / 2000  # the same of the image's shorter side, in between: a quarter of the line's own width
 MOST_VOXELS = 4_000_000
 
 
@@ -41,8 +42,10 @@ def _flat(case: Measured, limit_mm: float) -> Floats:
     if tumor is None or specimen is None or tumor.is_empty:
         return np.zeros((0, 2, 2))
     mm = np.array(case.result.spacing_mm[-2:])[::-1]  # (x, y)
-    grown = shapely.transform(tumor, lambda xy: xy * mm).simplify(SIMPLER * mm.min()).buffer(limit_mm)
-    line = shapely.intersection(shapely.boundary(grown), shapely.transform(specimen, lambda xy: xy * mm))
+    loss_mm = np.clip(SIMPLER * min(case.picture.spatial_shape[-2:]), *SIMPLER_PX) * mm.min()
+    placed = [shapely.transform(one, lambda xy: xy * mm) for one in (tumor, specimen)]
+    tumor, specimen = shapely.simplify(placed, loss_mm)
+    line = shapely.intersection(shapely.boundary(shapely.buffer(tumor, limit_mm)), specimen)
     ends = _ends([shapely.get_coordinates(part) for part in shapely.get_parts(line)])
     turned: Floats = (ends / mm - 0.5)[..., ::-1]
     return turned

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from .filling import fill, limits
 from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
 from .legend import Legend
 from .strokes import Followed, Part, Strokes
-from .working import Answer, Runner, work
+from .working import Answer, Runner, follow, work
 
 SETTLE_MS = 120  # after the last stroke
 WIDEST_PX = 130  # of a verdict in the table; longer ones take two lines
@@ -77,7 +78,7 @@ class MarginsPanel(Panel):
         self._unexplained: set[Part] = set()  # parts that were refreshed for a reason that nobody told
         self._heard: list[tuple[Any, Any]] = []
         self._strokes = Strokes()
-        self._follower = Runner(self._strokes.followed, self._followed, lambda _: None)
+        self._follower = Runner(partial(follow, self._strokes), self._followed, lambda _: None)
         self._runner = Runner(self._work, self._answered, self._idle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -281,16 +282,17 @@ class MarginsPanel(Panel):
 
     def _follow(self) -> None:
         if self._strokes.follows and self.live.isChecked() and self.outcome is not None:
-            self._follower.ask(self._strokes)
+            self._follower.ask(self._drawing)
         self._wait()
 
-    def _followed(self, _: Any, found: Followed | None) -> None:
+    def _followed(self, before: Drawing, got: tuple[Followed, Drawing] | None) -> None:
         """Show margins and edge right after a stroke."""
         if self.closed or self.outcome is None or self.request is None or self._drawing is None:
             return
-        if found is None:
+        if got is None:
             self.touched()
             return
+        found, drawing = got
         if not found.changed:
             return
         near = found.margins
@@ -301,7 +303,9 @@ class MarginsPanel(Panel):
             for column, word in enumerate(words, 1):
                 if (item := self.table.item(row, column)) is not None:
                     item.setText(word)
-        showing.move(self.viewer, self.request, moved(self._drawing, near, found.along))
+        if before is not self._drawing:  # which has another scale of colours
+            drawing = moved(self._drawing, near, found.along)
+        showing.move(self.viewer, self.request, drawing)
 
     def _work(self, asked: Ask) -> Got | None:
         """Off the main thread: the answer, and what follows strokes from it on; None where that fails."""

@@ -1,13 +1,15 @@
 """An outcome as layers: the cut edge coloured by distance, and the closest pairs with their words.
 
 The surprising thing: layers are changed in place where they are there already, and only what differs: a new layer would
-take the selection, and with it the brush, away from whoever is painting, and each setting costs a redrawing.
+take the selection, and with it the brush, away from whoever is painting. napari slices a layer, makes its mesh and
+paints its thumbnail anew at each setting, so all of a layer is set first and refreshed once; while one paints,
+thumbnails and bands are left until the brush rests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,28 +23,34 @@ from .pictures import KEY
 
 EDGE, PAIRS, ENDS, BANDS = "cut edge by distance", "closest pairs", "margins", "bands around the tumor"
 ROLE = "result"
+LATER = "thumbnail is old"  # in the metadata
 
 
 def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
     """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
-    _draw(viewer, request, drawing).metadata[KEY].update(outcome=case, request=request)
+    with _selection(viewer):
+        _lines(viewer, request, BANDS, drawing.bands, drawing.band_colours, drawing.width_px / 3)
+        layer = _draw(viewer, request, drawing)
+    layer.metadata[KEY].update(outcome=case, request=request)
+    for one in viewer.layers:
+        if _ours(one) and one.metadata[KEY].pop(LATER, False):
+            one.refresh(data_displayed=False, highlight=False)
 
 
 def move(viewer: Any, request: Request, drawing: Drawing) -> None:
-    """Show a drawing right after a stroke; the outcome that is kept with it comes when the brush rests."""
-    _draw(viewer, request, drawing)
+    """Show edge and pairs right after a stroke; the outcome that is kept with them comes when the brush rests."""
+    with _selection(viewer):
+        _draw(viewer, request, drawing)
 
 
 def _draw(viewer: Any, request: Request, drawing: Drawing) -> Any:
-    with _selection(viewer):
-        _lines(viewer, request, BANDS, drawing.bands, drawing.band_colours, drawing.width_px / 3)
-        if drawing.edge.ndim == 3:
-            _lines(viewer, request, EDGE, drawing.edge, drawing.edge_colours, drawing.width_px)
-        else:
-            _points(viewer, request, EDGE, drawing.edge, drawing.edge_colours, 1.0)
-        ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
-        _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
-        return _ends(viewer, request, drawing)
+    if drawing.edge.ndim == 3:
+        _lines(viewer, request, EDGE, drawing.edge, drawing.edge_colours, drawing.width_px)
+    else:
+        _points(viewer, request, EDGE, drawing.edge, drawing.edge_colours, 1.0)
+    ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
+    _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
+    return _ends(viewer, request, drawing)
 
 
 def shown_case(viewer: Any) -> tuple[Request, Measured] | None:
@@ -62,8 +70,10 @@ def clear(viewer: Any) -> None:
 def _selection(viewer: Any) -> Iterator[None]:
     chosen, active = set(viewer.layers.selection), viewer.layers.selection.active
     yield
-    viewer.layers.selection = {one for one in chosen if one in viewer.layers}
-    if active is not None and active in viewer.layers:
+    kept = {one for one in chosen if one in viewer.layers}
+    if kept != set(viewer.layers.selection):
+        viewer.layers.selection = kept
+    if active is not viewer.layers.selection.active and active in viewer.layers:
         viewer.layers.selection.active = active
 
 
@@ -103,15 +113,30 @@ def _lines(viewer: Any, request: Request, part: str, data: Floats, colours: Floa
     if layer is None:
         layer = Vectors(data, edge_width=width_px, vector_style="line", **_keywords(request, part))
         viewer.add_layer(layer)
-    elif not np.array_equal(layer.data, data):
-        layer.data = data
-    if layer.edge_width != width_px:
-        layer.edge_width = width_px
-    if len(data) and not np.array_equal(layer.edge_color, colours):
-        layer.edge_color = colours
+    wanted: dict[str, Any] = {"data": data, "edge_width": width_px, **({"edge_color": colours} if len(data) else {})}
+    _set(layer, {name: value for name, value in wanted.items() if not np.array_equal(getattr(layer, name), value)})
 
 
-def _points(viewer: Any, request: Request, part: str, points: Floats, colours: Floats, size_px: float) -> Any:
+def _set(layer: Any, changes: Mapping[str, Any]) -> None:
+    """Set several properties of a layer, and have it sliced and drawn once; its thumbnail waits."""
+    if not changes:
+        return
+    with layer.events.blocker_all(), getattr(layer, "_block_refresh", nullcontext)():
+        for name, value in changes.items():
+            setattr(layer, name, value)
+    layer.refresh(thumbnail=False, highlight=False, extent=False)
+    layer.metadata[KEY][LATER] = True
+
+
+def _points(
+    viewer: Any,
+    request: Request,
+    part: str,
+    points: Floats,
+    colours: Floats,
+    size_px: float,
+    words: list[str] | None = None,
+) -> Any:
     from napari.layers import Points
 
     layer = _old(viewer, request, part, Points, points.shape[-1])
@@ -120,8 +145,9 @@ def _points(viewer: Any, request: Request, part: str, points: Floats, colours: F
         layer = Points(nothing, border_width=0.1 if part == ENDS else 0, **_keywords(request, part))
         layer.editable = False
         viewer.add_layer(layer)
-    if not np.array_equal(layer.data, points):
-        layer.data = points
+    _set(layer, {} if np.array_equal(layer.data, points) else {"data": points})
+    if words is not None and list(layer.features.get("label", ())) != words:
+        layer.features = {"label": words}  # which napari writes at once, at the points that it has sliced
     if (np.asarray(layer.size) != size_px).any():
         layer.size = size_px
     if len(points) and not np.array_equal(layer.face_color, colours):
@@ -136,9 +162,7 @@ def _ends(viewer: Any, request: Request, drawing: Drawing) -> Any:
     words = [""] * (2 * len(start)) + list(drawing.words)
     seen = np.array([0.0 if word else 1.0 for word in words])
     white = np.ones((len(points), 4)) * np.stack([np.ones(len(points))] * 3 + [seen], axis=1)
-    layer = _points(viewer, request, ENDS, points, white, 1.5 * drawing.width_px)
-    if list(layer.features.get("label", ())) != words:
-        layer.features = {"label": words}
+    layer = _points(viewer, request, ENDS, points, white, 1.5 * drawing.width_px, words)
     if len(points) and not np.array_equal(layer.border_color, white * (0, 0, 0, 1)):
         layer.border_color = white * (0, 0, 0, 1)
     ndim = points.shape[1]

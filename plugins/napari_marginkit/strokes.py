@@ -165,7 +165,7 @@ class Strokes:
         if self._live is not None:
             self._todo.append(edit)
 
-    def followed(self, _: Any) -> Followed | None:
+    def followed(self) -> Followed | None:
         """What the edits that wait have led to; None where they cannot be followed."""
         with self._lock:
             live = self._live

@@ -13,7 +13,8 @@ from marginkit.live import Along
 from marginkit.records import Failed, Measured
 
 from .asking import Request, answer
-from .drawing import Drawing, draw
+from .drawing import Drawing, draw, moved
+from .strokes import Followed, Strokes
 
 Answer: TypeAlias = tuple[Measured, Drawing] | Failed
 
@@ -28,6 +29,14 @@ def work(request: Request, along: Along | None = None) -> Answer:
     except Exception as error:  # a number whose edge cannot be drawn is not shown either
         cause = f"{type(error).__name__}: {error}"
         return Failed(request.case, MeasureError("E-MSR-05", "the result cannot be drawn", cause=cause))
+
+
+def follow(strokes: Strokes, drawing: Drawing) -> tuple[Followed, Drawing] | None:
+    """What strokes have led to, with the drawing of it; None where they cannot be followed."""
+    found = strokes.followed()
+    if found is None:
+        return None
+    return found, moved(drawing, found.margins, found.along) if found.changed else drawing
 
 
 class Runner:

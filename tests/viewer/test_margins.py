@@ -331,3 +331,22 @@ def test_pixels_changed_without_a_stroke_are_found_when_the_brush_rests(viewer: 
     qtbot.waitUntil(lambda: panel.outcome.result.value_mm != before, timeout=20_000)
     settle(panel, qtbot)
     assert panel.outcome.result.value_mm == answer(panel._asked).result.value_mm < before
+
+
+def test_what_is_drawn_after_a_stroke_is_what_the_layers_hold(viewer: Any, qtbot: Any) -> None:
+    panel = opened(viewer)
+    measured(panel, qtbot)
+    tumor = viewer.layers["tumor"]
+    tumor.brush_size = 30
+    edge = viewer.layers[showing.EDGE]
+    before = edge.edge_color.copy()
+    followed(panel, qtbot, lambda: tumor.paint((478, 350), 1))
+    assert not np.array_equal(edge.edge_color, before)
+    for layer in (edge, viewer.layers[showing.PAIRS]):
+        mesh = viewer.window._qt_viewer.canvas.layer_to_visual[layer].node.mesh_data
+        corners = mesh.get_vertices().reshape(-1, 4, 2)
+        assert corners[:, :2].mean(axis=1)[:, ::-1] == pytest.approx(layer.data[:, 0], abs=1e-3)
+        assert corners[:, 2:].mean(axis=1)[:, ::-1] == pytest.approx(layer.data.sum(axis=1), abs=1e-3)
+        assert np.allclose(mesh.get_face_colors(), layer.edge_color.repeat(2, axis=0))
+    text = viewer.window._qt_viewer.canvas.layer_to_visual[viewer.layers[showing.ENDS]].node.text.text
+    assert [word for word in text if word] == [word for word in viewer.layers[showing.ENDS].features["label"] if word]

@@ -43,4 +43,21 @@ static inline int bits_set(uint64_t word) {
     return (int)((word * 0x0101010101010101u) >> 56);
 }
 
+/* Bits of a step along one of ndim axes, spread so that those of the others fit between: a place on a Z-curve. */
+static inline uint64_t spread_bits(uint64_t x, int64_t ndim) {
+    if (ndim == 2) {
+        x = (x | x << 8) & 0x00ff00ffu;
+        x = (x | x << 4) & 0x0f0f0f0fu;
+        x = (x | x << 2) & 0x33333333u;
+        return (x | x << 1) & 0x55555555u;
+    }
+    x = (x | x << 16) & 0x030000ffu;
+    x = (x | x << 8) & 0x0300f00fu;
+    x = (x | x << 4) & 0x030c30c3u;
+    return (x | x << 2) & 0x09249249u;
+}
+
+/* Sort n > 0 items by their upper 32 bits, the key; below them is the place, in whose order equal keys stay. */
+void sort_by_key(uint64_t *item, uint64_t *spare, int64_t n);
+
 #endif

@@ -42,31 +42,6 @@ typedef struct {
 
 /* ---- building ---- */
 
-static uint64_t spread_bits(uint64_t x, int64_t ndim) {
-    if (ndim == 2) {
-        x = (x | x << 8) & 0x00ff00ffu;
-        x = (x | x << 4) & 0x0f0f0f0fu;
-        x = (x | x << 2) & 0x33333333u;
-        return (x | x << 1) & 0x55555555u;
-    }
-    x = (x | x << 16) & 0x030000ffu;
-    x = (x | x << 8) & 0x0300f00fu;
-    x = (x | x << 4) & 0x030c30c3u;
-    return (x | x << 2) & 0x09249249u;
-}
-
-/* Sort by the upper 32 bits: the key; below them is the place, in whose order equal keys stay. */
-static void sort_by_key(uint64_t *item, uint64_t *spare, int64_t n) {
-    for (int shift = 32; shift < 64; shift += 8) {
-        int64_t count[257] = {0};
-        for (int64_t k = 0; k < n; k++) count[(item[k] >> shift & 255) + 1]++;
-        if (count[(item[0] >> shift & 255) + 1] == n) continue;
-        for (int d = 0; d < 256; d++) count[d + 1] += count[d];
-        for (int64_t k = 0; k < n; k++) spare[count[item[k] >> shift & 255]++] = item[k];
-        memcpy(item, spare, (size_t)n * sizeof *item);
-    }
-}
-
 static void fill_keys(const Tree *tree, const double *point, const double *scale, uint64_t *item) {
     double low[AXES], high[AXES], side = 0;
     int64_t n = tree->n, ndim = tree->ndim, steps = ndim == 2 ? 65535 : 1023;
