@@ -1,6 +1,6 @@
 """The label mask of a whole slide on disk, from its path to the distance of every point of its edge: whole processes.
 
-    python benchmarks/tiled.py [WIDTH HEIGHT | MASK.tif]
+    python benchmarks/tiled.py [WIDTH HEIGHT | MASK.tif] [--turns=3]
 
 marginkit reads the mask by tiles and gives the whole result; the peer reads it by strips of tiles (tifffile with zarr),
 finds boundary pixels (OpenCV) and asks a k-d tree (SciPy) for the distance at each edge pixel, from centre to centre:
@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 UM = 0.25
-TURNS = 3
 
 
 def ours(path: str) -> dict[str, Any]:
@@ -98,12 +97,14 @@ def main(words: list[str]) -> None:
         return print(json.dumps(found))
     from slide_mask import write_tiff
 
+    turns = next((int(word.partition("=")[2]) for word in words if word.startswith("--turns=")), 3)
+    words = [word for word in words if not word.startswith("--")]
     with tempfile.TemporaryDirectory() as folder:
         path = words[0] if len(words) == 1 else str(Path(folder) / "mask.tif")
         if len(words) != 1:
             write_tiff(path, *map(int, words or ("100000", "80000")))
         ways: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
-        for _ in range(TURNS):
+        for _ in range(turns):
             for route, found in ways.items():
                 found.append(once(route, path))
         mine, other = ways["ours"][0], ways["peer"][0]
