@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from qtpy import QtCore
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
@@ -251,12 +252,12 @@ def button(text: str, pressed: Callable[[], Any], tip: str) -> QPushButton:
 class Panel(QScrollArea):
     """A plugin's widget: scrolls where the dock is low, and listens to no layer once it is gone."""
 
-    _docked = False
+    _docked = _detached = False
 
     def __init__(self, viewer: Any) -> None:
         super().__init__()
         self.viewer = viewer
-        self.closed = self._docked = False
+        self._detached = self._docked = False
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.body = QWidget()
@@ -265,6 +266,11 @@ class Panel(QScrollArea):
         self.units = UnitsNotice(viewer)
         self.message = Message()
         self.setMinimumWidth(360)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is gone; Qt also takes it away with its window, and asks nobody."""
+        return self._detached or not isalive(self)
 
     def event(self, event: Any) -> bool:
         """Hear of being taken out of its dock: napari closes docks without closing what is in them."""
@@ -283,7 +289,7 @@ class Panel(QScrollArea):
         """Cut every tie to the viewer."""
         if self.closed:
             return
-        self.closed = True
+        self._detached = True
         self.units.detach()
         for choice in self.findChildren(LayerChoice):
             choice.detach()
