@@ -270,7 +270,8 @@ class Panel(QScrollArea):
     @property
     def closed(self) -> bool:
         """Whether it is gone; Qt also takes it away with its window, and asks nobody."""
-        return self._detached or not isalive(self)
+        alive: Callable[[object], bool] = isalive  # qtpy does not say its types
+        return self._detached or not alive(self)
 
     def event(self, event: Any) -> bool:
         """Hear of being taken out of its dock: napari closes docks without closing what is in them."""
