@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, GridError
 from marginkit.geometry import bits, corners, rim
-from marginkit.geometry.lattice import Lattice, regular_ticks
-from marginkit.geometry.lattice_scene import ROUNDING
+from marginkit.geometry.lattice import ROUNDING, Lattice, regular_ticks
 from marginkit.geometry.rim import Drawn
 from marginkit.geometry.scene import CUT, Bools, Floats, Ints
 from marginkit.records import check_spacing

@@ -35,13 +35,13 @@ def pyramid(mask: Mask) -> list[Cells]:
     levels = [_of_runs(mask) if isinstance(mask, RunMask) else _of_words(mask.words, mask.shape)]
     while max(levels[-1].held.shape) > 1:
         held = levels[-1].held
-        levels.append(Cells(levels[-1].size_px * FACTOR, _gathered(held, held.ndim, FACTOR)))
+        levels.append(Cells(levels[-1].size_px * FACTOR, _gathered(held, held.ndim)))
     return levels
 
 
 def _of_words(words: np.ndarray, shape: tuple[int, ...]) -> Cells:
     octets = words.astype("<u8", copy=False).view(np.uint8).reshape(*shape[:-1], -1) != 0
-    return Cells(FACTOR, _gathered(octets, octets.ndim - 1, FACTOR)[..., : -(-shape[-1] // FACTOR)])
+    return Cells(FACTOR, _gathered(octets, octets.ndim - 1)[..., : -(-shape[-1] // FACTOR)])
 
 
 def _of_runs(mask: RunMask) -> Cells:
@@ -54,8 +54,8 @@ def _of_runs(mask: RunMask) -> Cells:
     return Cells(RUN_CELL_PX, np.cumsum(open_runs, axis=1)[:, :-1] > 0)
 
 
-def _gathered(cells: Bools, axes: int, factor: int) -> Bools:
-    """So many cells taken as one along the first axes."""
+def _gathered(cells: Bools, axes: int) -> Bools:
+    """``FACTOR`` cells taken as one along the first axes."""
     for axis in range(axes):
-        cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], factor), axis=axis)
+        cells = np.logical_or.reduceat(cells, np.arange(0, cells.shape[axis], FACTOR), axis=axis)
     return cells

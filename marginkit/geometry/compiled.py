@@ -28,6 +28,10 @@ FOLDER = Path(__file__).parent / "_kernel"
 NAME = "kernel.dll" if os.name == "nt" else "kernel.so"
 WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
 POINTS_A_SHARE = 1 << 12
+COUNTS = (  # functions that return a whole number
+    "mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts", "mk_nearest", "mk_least",
+    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed",
+)  # fmt: skip
 
 _off = False
 
@@ -54,9 +58,7 @@ def _load() -> _Loaded:
         return _Loaded(None, f"cannot be loaded: {error}")
     if built_from != digest():
         return _Loaded(None, "built from other sources; install again")
-    for name in ("mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts"):
-        getattr(library, name).restype = ctypes.c_int64
-    for name in ("mk_nearest", "mk_least", "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed"):
+    for name in COUNTS:
         getattr(library, name).restype = ctypes.c_int64
     for name in ("mk_tree", "mk_segments"):
         getattr(library, name).restype = ctypes.c_void_p

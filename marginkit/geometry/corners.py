@@ -7,17 +7,15 @@ stroke's own box, and take away the nearest tumor only of those whose nearest wa
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 
 from marginkit.geometry import bits
-from marginkit.geometry.lattice import Lattice
-from marginkit.geometry.masks import pixels_held
+from marginkit.geometry.lattice import ROUNDING, Lattice
+from marginkit.geometry.masks import pixel_beside
 from marginkit.geometry.runs import Components
 from marginkit.geometry.scene import Floats, Ints
 
-ROUNDING = 1e-12  # relative: as in a lattice scene, two ways to sum the same squares
 MANY = 20_000  # corners: of more than that only those are put into a tree that can be nearest
 SOME = 32
 
@@ -63,7 +61,7 @@ class Corners:
         if len(keys) > MANY:
             keys = self._possible(points_px, keys)
         corners = self.points_px(keys)
-        _, found = self.lattice.tree(corners).query(self.lattice.scaled(points_px))
+        found = self.lattice.points(corners).nearest(self.lattice.points(points_px))
         return self.lattice.distance_mm(points_px, corners[found]), keys[found]
 
     def _possible(self, points_px: Floats, keys: Ints) -> Ints:
@@ -97,10 +95,4 @@ def _pieces(words: bits.Words, vertices: Ints, pieces: Components) -> Ints:
     """(n,) piece of each vertex: that of a tumor pixel around it."""
     if pieces.count <= 1 or not len(vertices):
         return np.zeros(len(vertices), np.int64)
-    tumor = bits.PackedMask(words, pieces.runs.shape)
-    pixel = np.full(vertices.shape, -1, np.int64)
-    for step in product((0, 1), repeat=2):
-        here = vertices - np.array(step)
-        held = pixels_held(tumor, here)
-        pixel[held] = here[held]
-    return pieces.at(pixel)
+    return pieces.at(pixel_beside(bits.PackedMask(words, pieces.runs.shape), vertices))

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +16,7 @@ from marginkit.geometry import compiled
 from marginkit.geometry.nearest import Points
 from marginkit.geometry.scene import Floats, Ints
 
-if TYPE_CHECKING:
-    from scipy.spatial import cKDTree
+ROUNDING = 1e-12  # relative: two ways to sum the same squares
 
 
 def regular_ticks(shape: Sequence[int]) -> tuple[Floats, ...]:
@@ -88,14 +86,3 @@ class Lattice:
     def points(self, points_px: Floats, group: Ints | None = None) -> Points:
         """Points among which the nearest are looked for; (n, ndim), n > 0."""
         return Points(points_px, self.spacing_mm / self.spacing_mm.min(), group)
-
-    def tree(self, points_px: Floats) -> cKDTree:
-        """A k-d tree of points; ask it with ``scaled`` points."""
-        from scipy.spatial import cKDTree
-
-        return cKDTree(self.scaled(points_px), balanced_tree=False, compact_nodes=False)
-
-    def scaled(self, points_px: Floats) -> Floats:
-        """Index units times relative spacing: with square pixels these are exact half-integers."""
-        scaled: Floats = points_px * (self.spacing_mm / self.spacing_mm.min())
-        return scaled

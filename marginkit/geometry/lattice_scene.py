@@ -18,13 +18,11 @@ from numpy.typing import NDArray
 from marginkit.geometry import barrier, extent, group_distance, inside_path, masks, sight, touched
 from marginkit.geometry.drawn import in_region, pixels_in
 from marginkit.geometry.facets import Facets, facets, kinds, sizes
-from marginkit.geometry.lattice import Lattice, regular_ticks
+from marginkit.geometry.lattice import ROUNDING, Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
 from marginkit.geometry.run_mask import LARGEST_PIXELS, RunMask, too_large
 from marginkit.geometry.runs import Components, components, count_upto
 from marginkit.geometry.scene import Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
-
-ROUNDING = 1e-12  # relative: two ways to sum the same squares
 
 
 class LatticeScene:

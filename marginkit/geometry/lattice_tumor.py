@@ -59,14 +59,7 @@ class LatticeTumor:
         """(n,) component of each vertex; all tumor pixels around a vertex are of the same one."""
         if self.parts.count == 1:
             return np.zeros(len(self.vertices), np.int64)
-        pixel = np.full(self.vertices.shape, -1, np.int64)
-        todo = np.arange(len(pixel))
-        for step in product((1, 0), repeat=self.lattice.ndim):
-            here = self.vertices[todo] - np.array(step)
-            held = masks.pixels_held(self.mask, here)
-            pixel[todo[held]] = here[held]
-            todo = todo[~held]
-        return self.parts.at(pixel)
+        return self.parts.at(masks.pixel_beside(self.mask, self.vertices))
 
     @cached_property
     def _piece_of_part(self) -> Ints:

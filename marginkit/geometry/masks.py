@@ -6,6 +6,7 @@ image in memory from bits, and nothing above this floor knows which.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -59,6 +60,22 @@ def shared(mask: Mask, other: Mask) -> Mask:
 
 def _as_runs(mask: Mask) -> RunMask:
     return mask if isinstance(mask, RunMask) else RunMask(runs(mask))
+
+
+def pixel_beside(mask: Mask, vertex: Ints) -> Ints:
+    """(n, ndim) a pixel of the mask that has each vertex as a corner; -1 where there is none.
+
+    >>> pixel_beside(bits.pack(np.array([[True, False]])), np.array([[1, 1], [0, 2]])).tolist()
+    [[0, 0], [-1, -1]]
+    """
+    pixel = np.full(vertex.shape, -1, np.int64)
+    todo = np.arange(len(pixel))
+    for step in product((1, 0), repeat=vertex.shape[1]):
+        here = vertex[todo] - np.array(step)
+        held = pixels_held(mask, here)
+        pixel[todo[held]] = here[held]
+        todo = todo[~held]
+    return pixel
 
 
 def pixels_held(mask: Mask, pixel: Ints) -> Bools:

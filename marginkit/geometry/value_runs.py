@@ -100,11 +100,7 @@ def of_span(value: int, rows: range, columns: range) -> Part:
 
 def joined(parts: Iterable[Part], width: int) -> Part:
     """The parts of one row of tiles in array order, runs of one value that touch made one."""
-    row, start, stop, value = (
-        np.concatenate([getattr(p, name) for p in parts] or [np.zeros(0, np.int64)])
-        for parts in [list(parts)]
-        for name in ("row", "start", "stop", "value")
-    )
+    row, start, stop, value = _columns(list(parts))
     order = np.argsort(row * (width + 2) + start, kind="stable")
     row, start, stop, value = row[order], start[order], stop[order], value[order]
     goes_on = (row[1:] == row[:-1]) & (start[1:] == stop[:-1]) & (value[1:] == value[:-1])
@@ -126,8 +122,12 @@ def assembled(rows: Iterable[Part], shape: tuple[int, int]) -> ValueRuns:
                 cause=f"more than {MOST_RUNS} runs of pixels down to row {int(part.row[-1])} of {shape[0]}",
                 remedy="Take single pixels and specks out of it.",
             )
-    row, start, stop, value = (
-        np.concatenate([getattr(p, name) for p in kept] or [np.zeros(0, np.int64)])
-        for name in ("row", "start", "stop", "value")
-    )
-    return ValueRuns(row, start, stop, value, shape)
+    return ValueRuns(*_columns(kept), shape)
+
+
+def _columns(parts: list[Part]) -> tuple[Ints, Ints, Ints, Ints]:
+    """Row, start, stop and value of all parts, one after the other."""
+    none = Part(*(np.zeros(0, np.int64),) * 4)
+    names = ("row", "start", "stop", "value")
+    row, start, stop, value = (np.concatenate([getattr(p, name) for p in (none, *parts)]) for name in names)
+    return row, start, stop, value

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,13 +58,6 @@ class Tally:
     decoded: int = 0
 
 
-@dataclass
-class _Seen:
-    """Values of whole tiles of one value, by their bytes."""
-
-    uniform: dict[bytes, int] = field(default_factory=dict)
-
-
 def plain(dtype: np.dtype[Any]) -> bool:
     """Whether pixels of this type are whole numbers that a run can hold."""
     return dtype.kind in "bui" and dtype != np.uint64
@@ -84,7 +77,7 @@ def read(tiles: Tiles, workers: int | None = None) -> tuple[ValueRuns, Tally]:
 
 def _rows(tiles: Tiles, down: int, tally: Tally, workers: int | None) -> Iterator[Part]:
     """The runs of each row of tiles; a few rows at a time are worked on side by side."""
-    seen = _Seen()
+    seen: dict[bytes, int] = {}  # values of whole tiles of one value, by their bytes
     workers = workers or min(os.cpu_count() or 1, 8)
     with ThreadPoolExecutor(workers) as pool:
         for first in range(0, down, ROWS_AT_ONCE):
@@ -95,7 +88,7 @@ def _rows(tiles: Tiles, down: int, tally: Tally, workers: int | None) -> Iterato
                 yield part
 
 
-def _row(tiles: Tiles, row: int, seen: _Seen) -> tuple[Part, int, int]:
+def _row(tiles: Tiles, row: int, seen: dict[bytes, int]) -> tuple[Part, int, int]:
     """(runs of one row of tiles, tiles never written, tiles known by their bytes)."""
     tops = range(row * tiles.rows, min((row + 1) * tiles.rows, tiles.height))
     values: list[int] = []  # of each tile, 0 where it has several
@@ -106,16 +99,16 @@ def _row(tiles: Tiles, row: int, seen: _Seen) -> tuple[Part, int, int]:
         if data is None:
             absent += 1
             value = tiles.absent
-        elif len(data) <= SHORT_BYTES and data in seen.uniform:
+        elif len(data) <= SHORT_BYTES and data in seen:
             known += 1
-            value = seen.uniform[data]
+            value = seen[data]
         else:
             tile = tiles.decoded(data, row, column)
             value = _only_value(tile)
             if value is None:
                 parts.append(value_runs.of_tile(tile, tops.start, column * tiles.columns))
             elif len(data) <= SHORT_BYTES and tile.shape == (tiles.rows, tiles.columns):
-                seen.uniform[data] = value
+                seen[data] = value
         values.append(value or 0)
     parts += _spans(values, tops, tiles)
     return value_runs.joined(parts, tiles.width), absent, known
