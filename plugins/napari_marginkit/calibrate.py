@@ -10,16 +10,16 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QLineEdit, QProgressBar
+from qtpy.QtWidgets import QLineEdit
 
 from marginkit import opening, scaling, units
 from marginkit.errors import CalibrationError, MarginError
 from marginkit.records import Picture
 
 from . import pictures, placing
-from .forms import LayerChoice, Message, Panel, beside, button, form
+from .forms import LayerChoice, Message, beside, button, form
 from .reading import NO_SCALE
-from .working import Runner
+from .waiting import WaitingPanel
 
 RULER, RULED = "known length", "ruler found"
 ENDS_PX = 1.0  # how far each end of a drawn length may be off
@@ -29,19 +29,15 @@ FIND = "Look for a ruler or a scale bar, and show what was found"
 DRAW = "Draw a line along a ruler or anything whose length is known"
 
 
-class Calibrate(Panel):
+class Calibrate(WaitingPanel):
     """Choose an image, see its claims, give it a scale; every layer on it follows."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
+        super().__init__(napari_viewer, found_ruler, self._ruled)
         self.image = LayerChoice(self.viewer, ["image"], required=True)
         self.state, self.claims = Message(), Message()
         self.typed, self.length, self.tick = QLineEdit(), QLineEdit(), QLineEdit()
         self.tick.setPlaceholderText("distance of its ticks, if not evident: 1mm")
-        self._runner = Runner(found_ruler, self._ruled, self._idle)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
-        self.bar.hide()
         self.typed.setPlaceholderText("0.5um, or 3mm,0.8mm,0.8mm")
         self.length.setPlaceholderText("10mm")
         self.believe = button("Believe it", self.confirm, CONFIRM)
@@ -126,15 +122,6 @@ class Calibrate(Panel):
             self.viewer.add_vectors(marks, **{**placing.transform_of(image), **look})
             assert picture.calibration is not None
             self.message.say(f"Taken: {picture.calibration.detail}. Look at the marks.", "good")
-
-    def _idle(self, idle: bool) -> None:
-        if not self.closed:
-            self.bar.setVisible(not idle)
-
-    def detach(self) -> None:
-        """Cut every tie; what is still looked for is dropped."""
-        self._runner.drop()
-        super().detach()
 
     def draw(self) -> None:
         """A layer to draw one line on, in the image's own place."""

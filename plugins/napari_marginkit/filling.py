@@ -6,14 +6,11 @@ once only, so that what is chosen afterwards stays.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from marginkit.errors import UsageError
 
 from . import keeping, restoring
-
-CHOICES = ("target", "specimen", "edge", "names", "barrier")
 
 
 def limits(text: str) -> tuple[float, ...]:
@@ -35,7 +32,7 @@ def fill(panel: Any) -> None:
         return
     case, words = keeping.noted(image, restoring.FORM)
     layers = {number: layer for layer in panel.viewer.layers if (number := _number(layer, case)) is not None}
-    chosen = {key: words[key] for key in CHOICES}
+    chosen = {key: words[key] for key in keeping.LAYERS}
     if any(number is not None and number not in layers for number in chosen.values()):
         return
     keeping.note(image, restoring.FORM, None)
@@ -54,6 +51,5 @@ def fill(panel: Any) -> None:
 
 def _number(layer: Any, case: str) -> int | None:
     """Which layer of a case a layer is."""
-    held = layer.metadata.get("marginkit")
-    kept = held.get("kept") if isinstance(held, Mapping) else None
+    kept = keeping.noted(layer, "kept")
     return int(kept[1]) if isinstance(kept, tuple) and kept[0] == case else None

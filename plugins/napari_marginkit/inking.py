@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QLineEdit, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from marginkit import shelf
 from marginkit.errors import MarginError, MeasureError, UsageError
@@ -22,7 +22,8 @@ from marginkit.records import Picture, Region
 
 from . import keeping, pictures, placing, roles, taking
 from .forms import LayerChoice, Message, Words, beside, button, form
-from .segment import on_grid, place_of
+from .segment import place_of, put_labels
+from .waiting import waiting_bar
 from .working import Runner
 
 PATCH = 300  # a picked patch has this share of the image's shorter side, to either side of the click
@@ -99,10 +100,8 @@ class Inks(QWidget):
         self._runner = Runner(zones, self._found, self._idle)
         self._module = shelf.get("segmenters", "ink")
         self.colour = Words({word: word for word in self._module.COLOURS[1:-1]})
-        self.map, self.message, self.bar = QLineEdit(), Message(), QProgressBar()
+        self.map, self.message, self.bar = QLineEdit(), Message(), waiting_bar()
         self.map.setPlaceholderText(MAP)
-        self.bar.setRange(0, 0)
-        self.bar.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         pick = button("Pick", self.pick, "Then click on that ink in the image")
@@ -207,15 +206,5 @@ def put(viewer: Any, wish: Wish, found: Zones) -> Any:
     """The named margins as a label layer; on the same grid the old one is changed in one step of undo."""
     look = roles.look(roles.NAMES, found.names)
     place = place_of(wish.place, wish.picture.spacing_mm or (), found.region)
-    pixels = np.asarray(found.region.data)
     look["metadata"][pictures.KEY]["maker"] = found.region.maker
-    old = next(
-        (one for one in viewer.layers if roles.role_of(one) == roles.NAMES and on_grid(one, pixels.shape, place)), None
-    )
-    if old is None:
-        return viewer.add_labels(pixels, **{**look, **place})
-    changed = np.nonzero(np.asarray(old.data) != pixels)
-    if len(changed[0]):
-        old.data_setitem(changed, pixels[changed])
-    old.metadata = {**old.metadata, **look["metadata"]}
-    return old
+    return put_labels(viewer, roles.NAMES, np.asarray(found.region.data), {**look, **place})

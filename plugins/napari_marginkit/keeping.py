@@ -46,9 +46,9 @@ def note(image: Any, key: str, value: Any) -> None:
     image.metadata = {**image.metadata, pictures.KEY: {**(held if isinstance(held, Mapping) else {}), key: value}}
 
 
-def noted(image: Any, key: str) -> Any:
-    """What was kept with an image layer; None where nothing was."""
-    held = image.metadata.get(pictures.KEY)
+def noted(layer: Any, key: str) -> Any:
+    """What was kept with a layer; None where nothing was."""
+    held = layer.metadata.get(pictures.KEY)
     return held.get(key) if isinstance(held, Mapping) else None
 
 
@@ -110,8 +110,7 @@ def _image(image: Any) -> dict[str, Any]:
 
 
 def _ours(layer: Any) -> bool:
-    held = layer.metadata.get(pictures.KEY)
-    return isinstance(held, Mapping) and held.get("role") == ROLE
+    return bool(noted(layer, "role") == ROLE)
 
 
 def _of_file(layer: Any, digest: str) -> bool:
@@ -129,8 +128,7 @@ def _kind(layer: Any) -> str:
 
 
 def _maker(layer: Any) -> str:
-    held = layer.metadata.get(pictures.KEY)
-    return str(held.get("maker") or "") if isinstance(held, Mapping) else ""
+    return str(noted(layer, "maker") or "")
 
 
 def _layer(layer: Any, folder: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QLineEdit, QProgressBar, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QLineEdit, QTableWidget, QTableWidgetItem
 
 from marginkit import judging
 from marginkit.errors import MarginError
@@ -21,9 +21,10 @@ from . import keeping, pictures, roles, showing
 from .asking import Form, Request, freeze, redrawn
 from .drawing import Drawing, at_once, moved, ramp
 from .filling import fill, limits
-from .forms import Checks, LayerChoice, Message, Panel, Words, beside, button, form
+from .forms import Checks, LayerChoice, Message, Words, beside, button, form
 from .legend import Legend
 from .strokes import Followed, Part, Strokes
+from .waiting import WaitingPanel
 from .working import Answer, Runner, follow, work
 
 SETTLE_MS = 120  # after the last stroke
@@ -64,11 +65,11 @@ class Got:
     count: int
 
 
-class MarginsPanel(Panel):
+class MarginsPanel(WaitingPanel):
     """Choose layers, measure, read the table; a row leads the camera to its closest pair."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
+        super().__init__(napari_viewer, self._work, self._answered)
         self.outcome: Measured | None = None
         self.request: Request | None = None
         self._drawing: Drawing | None = None
@@ -79,7 +80,6 @@ class MarginsPanel(Panel):
         self._heard: list[tuple[Any, Any]] = []
         self._strokes = Strokes()
         self._follower = Runner(partial(follow, self._strokes), self._followed, lambda _: None)
-        self._runner = Runner(self._work, self._answered, self._idle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -132,8 +132,6 @@ class MarginsPanel(Panel):
         self.measure_button = button("Measure", self.measure, "Measure now (Ctrl+M)")
         self.measure_button.setShortcut("Ctrl+M")
         self.cancel_button = button("Cancel", self.cancel, "Drop the answer that is being computed")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
         self.rows.addWidget(self.units)
         self.rows.addLayout(form(rows))
         self.rows.addWidget(self.scale)
@@ -345,10 +343,9 @@ class MarginsPanel(Panel):
             self._follow()
 
     def _idle(self, idle: bool) -> None:
-        if self.closed:
-            return
-        self.bar.setVisible(not idle)
-        self.cancel_button.setEnabled(not idle)
+        super()._idle(idle)
+        if not self.closed:
+            self.cancel_button.setEnabled(not idle)
 
     def _clear(self, why: MarginError | str) -> None:
         """No number without a measurement: table and drawing go."""
@@ -464,7 +461,6 @@ class MarginsPanel(Panel):
     def detach(self) -> None:
         """Cut every tie: what is still computed is dropped."""
         self._timer.stop()
-        self._runner.drop()
         self._follower.drop()
         self._unwire()
         if not self.closed:

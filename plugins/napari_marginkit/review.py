@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLineEdit, QProgressBar, QTableWidget, QTableWidgetItem
+from qtpy.QtWidgets import QAbstractItemView, QFileDialog, QLineEdit, QTableWidget, QTableWidgetItem
 
 from marginkit.batch import correcting, review
 from marginkit.batch.review import Entry
@@ -20,10 +20,10 @@ from marginkit.pipeline import Job
 from marginkit.wording import shown
 
 from . import placing, reading, reviewing, roles, showing
-from .forms import Message, Panel, beside, button, form
+from .forms import Message, beside, button, form
 from .reviewing import Case, Done, Got, Load, Measure, Not, Open, Queue, Shown, Wish, answered
 from .segment import place_of
-from .working import Runner
+from .waiting import WaitingPanel
 
 HEADS = ("case", "state", "margin", "hand", "verdicts", "look at")
 TIPS = {
@@ -33,26 +33,23 @@ TIPS = {
 }
 
 
-class Review(Panel):
+class Review(WaitingPanel):
     """Load a batch, open a case, paint, measure again, accept."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
+        super().__init__(napari_viewer, answered, self._answered)
         self.entries: list[Entry] = []
         self.jobs: dict[str, Job] = {}
         self.case: Case | None = None
         self._root = ""
         self._dropped = ""
         self._wish: Wish | None = None
-        self._runner = Runner(answered, self._answered, self._idle)
         self.cohort, self.folder, self.options = QLineEdit(), QLineEdit(), QLineEdit()
         self.options.setPlaceholderText("--tumor … --specimen … --policy …, as in the batch")
         self.table = _table()
         self.table.cellDoubleClicked.connect(lambda row, _: self.open(row))
         self.headline, self.notes = Message(), Message()
         self.headline.setStyleSheet("font-size: 18px;")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
         self._layout()
         self._idle(True)
 
@@ -298,15 +295,9 @@ class Review(Panel):
             self.table.setItem(row, column, item)
 
     def _idle(self, idle: bool) -> None:
-        if self.closed:
-            return
-        self.bar.setVisible(not idle)
-        self.cancel_button.setEnabled(not idle)
-
-    def detach(self) -> None:
-        """Cut every tie; what is still awaited is dropped. What was kept stays on the disk."""
-        self._runner.drop()
-        super().detach()
+        super()._idle(idle)
+        if not self.closed:
+            self.cancel_button.setEnabled(not idle)
 
 
 def _keyed(text: str, pressed: Any, keys: str, tip: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QProgressBar, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QWidget
 
 from marginkit import flags, segmenting, shelf, sources
 from marginkit.errors import GridError, MarginError, MeasureError
@@ -21,8 +21,8 @@ from marginkit.lights import Around
 from marginkit.records import Picture, Region
 
 from . import pictures, placing, roles
-from .forms import LayerChoice, Panel, Words, beside, button, form
-from .working import Runner
+from .forms import LayerChoice, Words, beside, button, form
+from .waiting import WaitingPanel
 
 SETTLE_MS = 250
 LIKELY = {True: "stain", False: "threshold"}  # for a tumor, by whether the image has colours
@@ -74,14 +74,13 @@ def against(wish: Wish, name: str, mask: Any) -> segmenting.Found:
     return segmenting.Found({wish.what: region}, region.maker, (*notes, *([", ".join(told)] if told else [])))
 
 
-class Segment(Panel):
+class Segment(WaitingPanel):
     """Choose what to find and how; see it; keep it as a layer that can be painted on."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
+        super().__init__(napari_viewer, segmented, self._found)
         self._shelf = shelf.load("segmenters")
         self._fields: dict[str, QWidget] = {}
-        self._runner = Runner(segmented, self._found, self._idle)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -92,9 +91,6 @@ class Segment(Panel):
         self.live = QCheckBox("as options change")
         self.ground = LayerChoice(self.viewer, ["labels", "shapes"])
         self.ground_row = beside(self.ground)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
-        self.bar.hide()
         self.options = QFormLayout()
         self.told = QLabel()
         self.told.setWordWrap(True)
@@ -220,14 +216,9 @@ class Segment(Panel):
         told = f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}"
         self.message.say("\n".join([told, *answer.warnings]), "good")
 
-    def _idle(self, idle: bool) -> None:
-        if not self.closed:
-            self.bar.setVisible(not idle)
-
     def detach(self) -> None:
         """Cut every tie; what is still computed is dropped."""
         self._timer.stop()
-        self._runner.drop()
         super().detach()
 
 
@@ -240,14 +231,22 @@ def put(viewer: Any, wish: Wish, region: Region) -> Any:
         return viewer.add_image(np.asarray(region.data), name=role, metadata=held, opacity=0.6, **place)
     look = roles.look(role)
     look["metadata"][pictures.KEY]["maker"] = region.maker or wish.maker
-    pixels = np.asarray(region.data).astype(np.uint8)
-    old = next((one for one in viewer.layers if roles.role_of(one) == role and on_grid(one, pixels.shape, place)), None)
+    return put_labels(viewer, role, np.asarray(region.data).astype(np.uint8), {**look, **place})
+
+
+def put_labels(viewer: Any, role: str, pixels: Any, keywords: Mapping[str, Any]) -> Any:
+    """Labels as the layer of a role; one on the same grid is changed in one step of undo instead.
+
+    keywords : of a label layer, its place and ``metadata`` among them.
+    """
+    mine = (one for one in viewer.layers if roles.role_of(one) == role)
+    old = next((one for one in mine if on_grid(one, pixels.shape, keywords)), None)
     if old is None:
-        return viewer.add_labels(pixels, **{**look, **place})
+        return viewer.add_labels(pixels, **keywords)
     changed = np.nonzero(np.asarray(old.data) != pixels)
     if len(changed[0]):
         old.data_setitem(changed, pixels[changed])
-    old.metadata = {**old.metadata, **look["metadata"]}
+    old.metadata = {**old.metadata, **keywords["metadata"]}
     return old
 
 

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QLineEdit, QProgressBar
+from qtpy.QtWidgets import QLineEdit
 
 from marginkit import shelf, training
 from marginkit.errors import MarginError, MeasureError
 from marginkit.records import Picture, Region
 
 from . import blank, pictures, placing, roles, segment
-from .forms import LayerChoice, Panel, beside, button, form
-from .working import Runner
+from .forms import LayerChoice, beside, button, form
+from .waiting import WaitingPanel
 
 SCRIBBLES, UNSURE = "scribbles", "uncertainty"
 COLOURS: dict[int | None, str] = {
@@ -59,19 +59,15 @@ def learned(lesson: Lesson) -> tuple[Any, Region] | MarginError:
     return model, Region(chance, spacing_mm, origin_px, maker=f"pixels, {lesson.classes[-1]}")
 
 
-class Train(Panel):
+class Train(WaitingPanel):
     """Scribble on each class, train, look where the classifier is unsure, scribble there."""
 
     def __init__(self, napari_viewer: Any) -> None:
-        super().__init__(napari_viewer)
+        super().__init__(napari_viewer, learned, self._learned)
         self.model: Any = None
-        self._runner = Runner(learned, self._learned, self._idle)
         self.image = LayerChoice(self.viewer, ["image"], required=True)
         self.classes, self.file = QLineEdit(", ".join(training.USUAL)), QLineEdit()
         self.file.setPlaceholderText("model.npz")
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 0)
-        self.bar.hide()
         rows = (
             ("Image", self.image, "What is scribbled on; its pixel size becomes part of the model."),
             ("Classes", self.classes, "Names of labels 1, 2, …; the last is the one that is shown."),
@@ -157,12 +153,3 @@ class Train(Panel):
             self.message.fail(error)
             return
         self.message.say("Written; Segment takes it as pixels with model = this file.", "good")
-
-    def _idle(self, idle: bool) -> None:
-        if not self.closed:
-            self.bar.setVisible(not idle)
-
-    def detach(self) -> None:
-        """Cut every tie; what is still learned is dropped."""
-        self._runner.drop()
-        super().detach()
