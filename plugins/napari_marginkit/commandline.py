@@ -118,6 +118,15 @@ def _options(request: Request) -> Iterator[str]:
     yield from ("--case", request.case)
 
 
+def lost(request: Request) -> str:
+    """What the command line cannot say of the scale; empty where it says everything."""
+    taken = request.picture.calibration
+    if taken is None or not taken.relative_uncertainty or "--pixel-size" not in _scale(request):
+        return ""
+    share = f"±{100 * taken.relative_uncertainty:.2g} %, from {taken.source}"
+    return f"The line gives the scale without its uncertainty ({share}): intervals are narrower."
+
+
 def _scale(request: Request) -> tuple[str, ...]:
     """The pixel size, where the file alone does not decide it."""
     taken = request.picture.calibration

@@ -26,10 +26,14 @@ NO_LINE = "No command line: the image is no file, or a layer lies on a grid of i
 
 @dataclass(frozen=True)
 class Written:
-    """The files written, and the command line that measures from them; empty where there is none."""
+    """The files written, and the command line that measures from them; empty where there is none.
+
+    lost : a sentence on what the line does not give; empty where it gives everything.
+    """
 
     paths: list[Path]
     line: str
+    lost: str = ""
 
 
 class Export(Panel):
@@ -55,7 +59,7 @@ class Export(Panel):
         )
         self.rows.addWidget(button("Write", self.write, "Result, picture and outlines of what is shown"))
         self.rows.addWidget(self.message)
-        told = "Run in the case's folder, it gives the same numbers."
+        told = "Run in the case's folder, it gives the same numbers, but for what is said after writing."
         self.rows.addLayout(form((("Command", beside(self.line, copy), told),)))
         self.kept = CaseFile(self.viewer)
         self.rows.addSpacing(16)
@@ -82,7 +86,7 @@ class Export(Panel):
             self.message.fail(error)
             return
         names = ", ".join(path.name for path in written.paths)
-        self.message.say(f"Written to {written.paths[0].parent}: {names}", "good")
+        self.message.say(f"Written to {written.paths[0].parent}: {names}\n{written.lost}".rstrip(), "good")
         self.line.setText(written.line)
         self.line.setCursorPosition(0)
         self.line.setPlaceholderText(NO_LINE if self.masks.isChecked() else "needs the regions")
@@ -103,4 +107,5 @@ def write(shown: tuple[Request, Measured] | None, folder: str, name: str, masks:
     if not masks:
         return Written(written, "")
     sources, regions = commandline.write(request, target)
-    return Written(written + regions, commandline.line(replace(request, case=case.case), sources))
+    line = commandline.line(replace(request, case=case.case), sources)
+    return Written(written + regions, line, commandline.lost(request) if line else "")

@@ -5,12 +5,13 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from napari_marginkit import keeping, restoring
+from napari_marginkit import export, keeping, restoring, showing
 
 from marginkit.errors import MarginError
 
@@ -87,12 +88,12 @@ def test_a_case_kept_over_another_leaves_no_layer_behind(viewer: Any, case: Any)
 
 def test_the_export_panel_keeps_and_opens(viewer: Any, case: Any) -> None:
     _, path, _ = case
-    export = panel(viewer, "Export")
-    export.kept.keep()
-    assert export.kept.path.text() == str(path.with_name("he.marginkit.json"))
+    kept = panel(viewer, "Export").kept
+    kept.keep()
+    assert kept.path.text() == str(path.with_name("he.marginkit.json"))
     viewer.layers.clear()
-    export.kept.open()
-    assert "layers on he.ome.tif" in export.kept.message.text()
+    kept.open()
+    assert "layers on he.ome.tif" in kept.message.text()
     assert {"tumor", "specimen", "barrier"} <= {layer.name for layer in viewer.layers}
 
 
@@ -100,11 +101,11 @@ def test_the_command_line_of_an_export_gives_the_same_numbers(
     viewer: Any, case: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, _, before = case
-    export = panel(viewer, "Export")
-    export.folder.setText(str(tmp_path))
-    export.case.setText("case 1")
-    export.write()
-    words = shlex.split(export.line.text())
+    form = panel(viewer, "Export")
+    form.folder.setText(str(tmp_path))
+    form.case.setText("case 1")
+    form.write()
+    words = shlex.split(form.line.text())
     assert words[:2] == ["marginkit", "measure"]
     monkeypatch.chdir(tmp_path / "case 1")
     ran = subprocess.run([sys.executable, "-m", *words, "--json"], capture_output=True, text=True)
@@ -114,6 +115,16 @@ def test_the_command_line_of_an_export_gives_the_same_numbers(
     assert [m["behind_barrier"] for m in told["margins"]] == [m.behind_barrier for m in before.margins]
     assert [v["category"] for v in told["verdicts"]] == [v.category for v in one.outcome.verdicts]
     assert set(told["profile"]["below_mm"]) == {"0.5", "2"}
+
+
+def test_an_export_says_what_its_command_line_does_not_know(viewer: Any, case: Any, tmp_path: Path) -> None:
+    """The line of a case with a drawn scale gave a narrower interval, and said that it gives the same numbers."""
+    request, measured = showing.shown_case(viewer)
+    assert export.write((request, measured), str(tmp_path), "plain", True).lost == ""
+    drawn = replace(request.picture.calibration, source="known length", relative_uncertainty=0.02)
+    unsure = replace(request, picture=replace(request.picture, calibration=drawn))
+    lost = export.write((unsure, measured), str(tmp_path), "drawn", True).lost
+    assert lost == "The line gives the scale without its uncertainty (±2 %, from known length): intervals are narrower."
 
 
 def test_a_strangers_case_file_reads_nothing_outside_its_folder(case: Any, tmp_path: Path) -> None:
