@@ -83,7 +83,7 @@ def flat_hull(points: Floats) -> Floats:
     >>> flat_hull(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [1.0, 0.5], [1.0, 0.0]])).tolist()
     [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
     """
-    ordered = [(y, x) for y, x in np.unique(points, axis=0).tolist()]
+    ordered = sorted({(y, x) for y, x in points.tolist()})
     sides = []
     for run in (ordered, ordered[::-1]):
         kept: list[tuple[float, float]] = []
