@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import PixelError, UsageError
+from marginkit.patchwork import Coarse
 from marginkit.records import Picture, Region
 from marginkit.segmenters import _glass, _ground
 from marginkit.segmenters._channels import channel
-from marginkit.segmenters._levels import grid, is_colour, need_colour, rgb, shrunk, size, suited
+from marginkit.segmenters._levels import around, grid, is_colour, need_colour, rgb, shrunk, size, suited
 
 NAME = "specimen"
 GIVES = ("tissue",)
@@ -63,20 +64,62 @@ def segment(picture: Picture, options: Options) -> Region:
     """
     if options.ground == "fluorescence" or (options.ground == "auto" and not is_colour(picture)):
         return _glowing(picture, options)
+    mask, count, _, told = _decided(picture, options, suited(picture, options.pixel_um / 1000))
+    return _region(picture, mask, suited(picture, options.pixel_um / 1000), count, told)
+
+
+def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None:
+    """The specimen on a coarser level, whose outline is to be asked again on that of the options.
+
+    The first look is taken on the coarser level, so that the finer one is not read for it. None where there is no
+    coarser one, of a specimen that glows, or where the finer one is small enough for a first look.
+    """
+    fine, level = suited(picture, options.pixel_um / 1000), suited(picture, pixel_mm)
+    step = _step(picture, fine)
+    if not is_colour(picture) or options.ground == "fluorescence" or level <= fine or step == 1:
+        return None
+    mask, count, rule, told = _decided(picture, options, level)
+    down, own = picture.levels[level].downsample, picture.levels[fine].downsample
+    halo_px, shape = 4 * step, size(picture, fine)
+
+    def ask(rows: slice, columns: slice) -> Mask:
+        wide = around(rows, shape[0], halo_px), around(columns, shape[1], halo_px)
+        top, left = rows.start - wide[0].start, columns.start - wide[1].start
+        found: Mask = rule.pixels(rgb(picture, fine, *wide), step)
+        return found[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
+
+    return Coarse(
+        _region(picture, mask, level, count, told),
+        shape,
+        *grid(picture, fine),
+        (down[0] / own[0], down[1] / own[1]),
+        ask,
+        _region(picture, mask, fine, count, f"{told} on level {level}").maker,
+        halo_px,
+        keeps="outline",
+        filled=options.fill is True or (options.fill == "auto" and not isinstance(rule, _glass.Rule)),
+    )
+
+
+def _step(picture: Picture, level: int) -> int:
+    """Pixels of a level along one of the first look."""
+    return -(-max(size(picture, level)) // FIRST_LOOK_PX)
+
+
+def _decided(picture: Picture, options: Options, level: int) -> tuple[Mask, int, Any, str]:
+    """(mask of a level, number of pieces, the rule for its pixels, all in words)."""
     need_colour(picture, NAME)
-    level = suited(picture, options.pixel_um / 1000)
-    step = -(-max(size(picture, level)) // FIRST_LOOK_PX)
+    step = _step(picture, level)
     look = shrunk(picture, level, step)
     if (look == look[0, 0]).all():
         cause = f"every pixel is {tuple(look[0, 0].tolist())}"
         raise PixelError("E-PIX-04", "constant image", cause=cause, file=picture.name)
     ground = _ground.kind(look) if options.ground == "auto" else options.ground
-    rule = _glass.Rule.of(look, options.sensitivity) if ground == "glass" else _ground.Rule.of(look, ground)
-    mask = rule.decide(look)
+    rule: Any = _glass.Rule.of(look, options.sensitivity) if ground == "glass" else _ground.Rule.of(look, ground)
     fill = options.fill if options.fill != "auto" else ground != "glass"
-    mask, count = pieces(mask, options.min_share, options.largest, fill)
+    mask, count = pieces(rule.decide(look), options.min_share, options.largest, fill)
     mask = mask if step == 1 else refined(picture, level, step, mask, rule)
-    return _region(picture, mask, level, count, f"specimen on {ground}, {rule.told}")
+    return mask, count, rule, f"specimen on {ground}, {rule.told}"
 
 
 def _region(picture: Picture, mask: Mask, level: int, count: int, told: str) -> Region:
