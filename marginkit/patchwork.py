@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,9 +33,8 @@ class Coarse:
     ratio : (y, x) fine pixels along a coarse one; need not be whole.
     ask : the fine mask of a window (rows, columns) of the fine grid, equal to that of the whole grid.
     halo_px : fine pixels around a window that are read too. maker : as of the region on the fine grid.
-    keeps : what the coarse decision settles. ``nothing``: the fine one stands alone. ``pieces``: which pieces are
-        kept (and, with ``filled``, that their holes are); fine pixels decide within one coarse pixel of the outline.
-        ``outline``: the same, of a segmenter that always works so.
+    tidied : the coarse decision settles which pieces are kept (and, with ``filled``, that their holes are); fine pixels
+        decide within one coarse pixel of the outline. Otherwise they stand alone.
     moved : masks on the coarse grid at thresholds that are as far off as one that was found may be.
     """
 
@@ -47,7 +46,7 @@ class Coarse:
     ask: Callable[[slice, slice], Bools]
     maker: str
     halo_px: int = 0
-    keeps: Literal["nothing", "pieces", "outline"] = "nothing"
+    tidied: bool = False
     filled: bool = False
     moved: tuple[Bools, ...] = ()
 
@@ -129,7 +128,7 @@ class Patchwork:
 
         Which pieces touch the coarse ones is seen with one coarse pixel around the place.
         """
-        pad = self.found.keeps != "nothing"
+        pad = int(self.found.tidied)
         own = [slice(at * side, min((at + 1) * side, n)) for at, side, n in zip(place, self._side, self._mask.shape)]
         wide = [slice(max(s.start - pad, 0), min(s.stop + pad, n)) for s, n in zip(own, self._mask.shape)]
         rows, columns = (slice(int(line[s.start]), int(line[s.stop])) for line, s in zip(self._lines, wide))
@@ -148,14 +147,9 @@ class Patchwork:
     def _decided(self, fine: Bools, mask: Bools, deep: Bools, near: Bools) -> tuple[Bools, Bools]:
         """(the mask of a window, what of it the coarse one missed by more than its pixel)."""
         beyond = (deep & ~fine) if self._tissue else (fine & ~near)
-        if self.found.keeps == "nothing":
+        if not self.found.tidied:
             return fine, beyond
-        if self.found.keeps == "outline":
-            beyond = np.zeros_like(fine)
-        elif not self._tissue:
-            beyond &= with_seed(fine, mask)
-        else:
-            beyond &= with_seed(~fine, ~mask, 4)
+        beyond &= with_seed(~fine, ~mask, 4) if self._tissue else with_seed(fine, mask)
         kept = with_seed(deep | (near & fine), mask)
         return (~with_seed(~kept, ~mask, 4) if self.found.filled else kept), beyond
 

@@ -119,7 +119,7 @@ def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None
         ask,
         f"{_told(options, found)} on level {level}",
         halo_px,
-        keeps="pieces" if options.fill or options.min_area_mm2 else "nothing",
+        tidied=options.fill or options.min_area_mm2 > 0,
         filled=options.fill,
         moved=tuple(masks[1:]),
     )

@@ -115,7 +115,7 @@ def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None
         ask,
         f"{_told(name, limits, options)} on level {level}{tidied}{_where(options.level)}",
         halo_px,
-        keeps="pieces" if tidied else "nothing",
+        tidied=bool(tidied),
         filled=bool(options.fill),
         moved=tuple(
             _tidied(_between(pixels, known, other), less)[0] for other in _moved(picture, pixels, known, limits)
