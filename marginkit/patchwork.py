@@ -35,7 +35,7 @@ class Coarse:
     halo_px : fine pixels around a window that are read too. maker : as of the region on the fine grid.
     tidied : the coarse decision settles which pieces are kept (and, with ``filled``, that their holes are); fine pixels
         decide within one coarse pixel of the outline. Otherwise they stand alone.
-    moved : masks on the coarse grid at thresholds that are as far off as one that was found may be.
+    moved : the same at thresholds that are as far off as one that was found may be.
     """
 
     region: Region
@@ -48,7 +48,7 @@ class Coarse:
     halo_px: int = 0
     tidied: bool = False
     filled: bool = False
-    moved: tuple[Bools, ...] = ()
+    moved: tuple[Coarse, ...] = ()
 
 
 class Patchwork:

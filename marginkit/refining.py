@@ -64,8 +64,7 @@ def refined(inputs: Inputs, found: Mapping[str, Coarse]) -> Refined:
     """
     works = {role: Patchwork(one, tissue=role == "specimen") for role, one in found.items()}
     off_mm = sum(work.off_mm(inputs.spacing_mm) for work in works.values())
-    coarse = result = _measured(inputs, works)
-    moves = {role: list(_moves(inputs, found, role, coarse)) for role in found}
+    result = _measured(inputs, works)
     while True:
         wanted = {role: _places(role, work, result, off_mm) for role, work in works.items()}
         if not any(one.any() for one in wanted.values()):
@@ -73,10 +72,8 @@ def refined(inputs: Inputs, found: Mapping[str, Coarse]) -> Refined:
         for role, work in works.items():
             work.refine(wanted[role])
         result = _measured(inputs, works)
-    margins = tuple(
-        _widened(margin, [move.get(margin.name, 0.0) for own in moves.values() for move in own])
-        for margin in result.margins
-    )
+    moves = list(_moves(inputs, works, result))
+    margins = tuple(_widened(margin, [move.get(margin.name, 0.0) for move in moves]) for margin in result.margins)
     missed = ("coarse_missed",) if any(work.missed for work in works.values()) else ()
     return Refined(
         replace(result, margins=margins, flags=(*result.flags, *missed)),
@@ -130,13 +127,16 @@ def _at_frame(work: Patchwork, corners_px: Floats, margin: Margin, off_mm: float
     return np.asarray(border_mm <= unseen_mm + off_mm)
 
 
-def _moves(inputs: Inputs, found: Mapping[str, Coarse], role: str, coarse: Margins) -> Iterator[dict[str, float]]:
-    """How far each margin moves, on coarse pixels, with each other threshold of one region."""
-    for mask in found[role].moved:
-        other = replace(found[role], region=replace(found[role].region, data=mask))
-        moved = _measured(inputs, {one: Patchwork(other if one == role else own) for one, own in found.items()})
-        pairs = zip(moved.margins, coarse.margins)
-        yield {a.name: a.value_mm - b.value_mm for a, b in pairs if a.value_mm is not None and b.value_mm is not None}
+def _moves(inputs: Inputs, works: Mapping[str, Patchwork], result: Margins) -> Iterator[dict[str, float]]:
+    """How far each margin moves with each other threshold of one region, fine in the same places."""
+    for role, work in works.items():
+        for one in work.found.moved:
+            other = Patchwork(one)
+            other.refine(work.fine)
+            pairs = zip(_measured(inputs, {**works, role: other}).margins, result.margins)
+            yield {
+                a.name: a.value_mm - b.value_mm for a, b in pairs if a.value_mm is not None and b.value_mm is not None
+            }
 
 
 def _widened(margin: Margin, moves_mm: list[float]) -> Margin:

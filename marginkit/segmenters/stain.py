@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -88,7 +89,7 @@ def segment(picture: Picture, options: Options) -> Region:
 def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None:
     """The mask on a coarser level, to be asked again on pixels of the options; None where there is no such level.
 
-    Otsu's value is found on the coarser level; ``moved`` has the masks at values as far off as that moves when pixels
+    Otsu's value is found on the coarser level; ``moved`` has the same at values as far off as that moves when pixels
     are twice as large.
     """
     fine, level = _pixels(picture, options), suited(picture, pixel_mm)
@@ -99,30 +100,32 @@ def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None
     ratio = down[0] / fine.ratio[0], down[1] / fine.ratio[1]
     dyes, at = _dyes(picture, options)
     amount, counts = _amounts(picture, where, dyes, at, options.smooth_px / ratio[0], options.threads)
-    found, off = (options.above, 0.0) if not isinstance(options.above, str) else _found(amount, counts, picture.name)
+    above, off = (options.above, 0.0) if not isinstance(options.above, str) else _found(amount, counts, picture.name)
     spacing, origin = where.placed(picture)
-    masks = [_tidied(amount > (found + by) / STEP, options, spacing) for by in ((0.0, -off, off) if off else (0.0,))]
     halo_px = int(np.ceil(4 * options.smooth_px))
 
-    def ask(rows: slice, columns: slice) -> NDArray[np.bool_]:
+    def ask(above: float, rows: slice, columns: slice) -> NDArray[np.bool_]:
         wide = around(rows, fine.shape[0], halo_px), around(columns, fine.shape[1], halo_px)
         seen = _smoothed(_windows.window(picture, fine, *wide), options.smooth_px)
         top, left = rows.start - wide[0].start, columns.start - wide[1].start
         seen = seen[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
-        return measured(seen, dyes, at)[0] > found / STEP
+        return measured(seen, dyes, at)[0] > above / STEP
 
-    return Coarse(
-        Region(masks[0], spacing, origin),
-        fine.shape,
-        *fine.placed(picture),
-        ratio,
-        ask,
-        f"{_told(options, found)} on level {level}",
-        halo_px,
-        tidied=options.fill or options.min_area_mm2 > 0,
-        filled=options.fill,
-        moved=tuple(masks[1:]),
-    )
+    def found(above: float, moved: tuple[Coarse, ...] = ()) -> Coarse:
+        return Coarse(
+            Region(_tidied(amount > above / STEP, options, spacing), spacing, origin),
+            fine.shape,
+            *fine.placed(picture),
+            ratio,
+            partial(ask, above),
+            f"{_told(options, above)} on level {level}",
+            halo_px,
+            tidied=options.fill or options.min_area_mm2 > 0,
+            filled=options.fill,
+            moved=moved,
+        )
+
+    return found(above, (found(above - off), found(above + off)) if off else ())
 
 
 def _pixels(picture: Picture, options: Options) -> _windows.Grid:

@@ -8,6 +8,7 @@ the value belongs to ``below``, so that above and below one value part an image 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -83,7 +84,7 @@ def segment(picture: Picture, options: Options) -> Region:
 def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None:
     """The region on a coarser level, to be asked again on that of the options; None of stacks, or where there is none.
 
-    A threshold that is to be found is found on the coarser level; ``moved`` has the masks at thresholds as far off as
+    A threshold that is to be found is found on the coarser level; ``moved`` has the same at thresholds as far off as
     that moves when pixels are twice as large.
     """
     level = suited(picture, pixel_mm)
@@ -95,32 +96,33 @@ def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None
     less = replace(options, level=level, smooth_px=sigma_px, min_size_px=least_px)
     pixels, known, name = _seen(picture, less)
     limits = _limits(picture, pixels if known.all() else pixels[known], options)
-    mask, tidied = _tidied(_between(pixels, known, limits), less)
-    halo_px = int(4 * options.smooth_px + 0.5)
+    shape, halo_px = size(picture, options.level), int(4 * options.smooth_px + 0.5)
 
-    def ask(rows: slice, columns: slice) -> NDArray[np.bool_]:
+    def ask(limits: tuple[Limit, ...], rows: slice, columns: slice) -> NDArray[np.bool_]:
         wide = around(rows, shape[0], halo_px), around(columns, shape[1], halo_px)
         seen, held, _ = _seen(picture, options, wide)
         top, left = rows.start - wide[0].start, columns.start - wide[1].start
         found = _between(seen, held, limits)
         return found[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
 
-    shape = size(picture, options.level)
-    flags = () if known.all() else ("excluded_values",)
-    return Coarse(
-        Region(mask, *grid(picture, level), flags=flags),
-        shape,
-        *grid(picture, options.level),
-        ratio,
-        ask,
-        f"{_told(name, limits, options)} on level {level}{tidied}{_where(options.level)}",
-        halo_px,
-        tidied=bool(tidied),
-        filled=bool(options.fill),
-        moved=tuple(
-            _tidied(_between(pixels, known, other), less)[0] for other in _moved(picture, pixels, known, limits)
-        ),
-    )
+    def found(limits: tuple[Limit, ...], moved: tuple[Coarse, ...] = ()) -> Coarse:
+        mask, tidied = _tidied(_between(pixels, known, limits), less)
+        flags = () if known.all() else ("excluded_values",)
+        told = f"{_told(name, limits, options)} on level {level}{tidied}{_where(options.level)}"
+        return Coarse(
+            Region(mask, *grid(picture, level), flags=flags),
+            shape,
+            *grid(picture, options.level),
+            ratio,
+            partial(ask, limits),
+            told,
+            halo_px,
+            tidied=bool(tidied),
+            filled=bool(options.fill),
+            moved=moved,
+        )
+
+    return found(limits, tuple(map(found, _moved(picture, pixels, known, limits))))
 
 
 Limit: TypeAlias = tuple[str, float, float | Found]  # above or below, the value, and how it was wanted
