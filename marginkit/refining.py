@@ -18,6 +18,7 @@ from marginkit.inputs import Inputs
 from marginkit.patchwork import Bools, Coarse, Patchwork
 from marginkit.records import Floats, Margin, Margins, Region
 
+NEAR = 1.1  # levels of a nominal size are a little off it
 PARTS = {"tumor": "target", "signal": "target", "specimen": "specimen"}
 
 
@@ -41,7 +42,7 @@ class Refined:
 
 
 def coarse_mm(text: str, boundary: str, ndim: int) -> float | None:
-    """The pixel size of ``refine``, ``16um``; None where nothing is to be refined.
+    """The largest pixel that ``refine``, ``16um``, takes, a tenth more than it says; None where it says nothing.
 
     CalibrationError E-CAL-08 where it is no length; UsageError E-USE-16 where that cannot be had.
     """
@@ -52,7 +53,7 @@ def coarse_mm(text: str, boundary: str, ndim: int) -> float | None:
             "of stacks it is not done" if ndim != 2 else f"boundary is {boundary}: its smoothing wants one pixel size"
         )
         raise UsageError("E-USE-16", "refine cannot be had", cause=cause, remedy="Leave refine out.")
-    return units.length_mm(text).value
+    return units.length_mm(text).value * NEAR
 
 
 def refined(inputs: Inputs, found: Mapping[str, Coarse]) -> Refined:
