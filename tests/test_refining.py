@@ -14,7 +14,7 @@ from scipy import ndimage
 from test_reports_json import SCHEMA, faults
 
 import marginkit as mk
-from marginkit import patchwork, refining
+from marginkit import cli, patchwork, refining
 from marginkit.errors import CalibrationError, UsageError
 from marginkit.inputs import Inputs
 from marginkit.pipeline import Job, measured
@@ -115,6 +115,19 @@ def test_the_result_says_how_fine_it_is_where(slide: str) -> None:
         assert 0 < one["fine_px"] < one["of_px"] == 1501 * 2003
         assert any(text.startswith(f"{role}: segmented on pixels of ") for text in found["warnings"])
     assert found["provenance"]["options"]["refine"] == "16um"
+
+
+def test_from_the_command_line(slide: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["measure", slide, "--tumor", TUMORS[0], "--specimen", SPECIMENS[0], "--json"]
+    assert cli.code_of([*words, "--refine", "16um"]) == 0
+    fine = json.loads(capsys.readouterr().out)
+    assert cli.code_of(words) == 0
+    full = json.loads(capsys.readouterr().out)
+    said = ("name", "value_mm", "interval_mm", "qualifier", "closest")
+    assert [[m[key] for key in said] for m in fine["margins"]] == [[m[key] for key in said] for m in full["margins"]]
+    assert set(fine) - set(full) == {"resolution"}
+    assert cli.code_of([*words, "--refine", "16"]) == 1
+    assert "E-CAL-08" in capsys.readouterr().err
 
 
 def test_one_region_coarse_and_the_other_drawn(slide: str, tmp_path: Path) -> None:
