@@ -266,6 +266,7 @@ def memory(side: int = 20_000) -> None:
 
 REFINE = """
 import sys, time
+import cv2, scipy.ndimage, skimage.morphology  # loaded before the clock starts, for both
 from marginkit.pipeline import Job, measured
 
 tumor, specimen = "stain:dye=dab,above=0.3,pixel_um=0.5", "specimen:pixel_um=0.5"
