@@ -6,7 +6,6 @@ says, and where they differ by more than a per cent the result carries it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,9 @@ from qtpy.QtWidgets import QLineEdit
 
 from marginkit import opening, scaling, units
 from marginkit.errors import CalibrationError, MarginError
-from marginkit.records import Picture
+from marginkit.records import Calibration, Picture
+from marginkit.rulers import known
+from marginkit.rulers.scale import together
 
 from . import pictures, placing
 from .forms import LayerChoice, Message, beside, button, form
@@ -22,7 +23,6 @@ from .reading import NO_SCALE
 from .waiting import WaitingPanel
 
 RULER, RULED = "known length", "ruler found"
-ENDS_PX = 1.0  # how far each end of a drawn length may be off
 TYPED = "Size of one pixel with its unit; of a stack three: plane distance, row, column."
 CONFIRM = "Take what the file says against every doubt; the result says so."
 FIND = "Look for a ruler or a scale bar, and show what was found"
@@ -144,9 +144,8 @@ class Calibrate(WaitingPanel):
         ruler = self._ruler()
         if ruler is None or not len(ruler.data):
             raise CalibrationError("E-CAL-01", "no line is drawn", remedy="Press Draw, and draw one.")
-        length_mm = units.length_mm(self.length.text()).value
-        matrix, _ = placing.pixels(ruler).onto(placing.pixels(image))
-        return known_length(image, np.asarray(ruler.data[-1], np.float64) @ matrix.T, length_mm)
+        matrix, offset = placing.pixels(ruler).onto(placing.pixels(image))
+        return known_length(image, np.asarray(ruler.data[-1], np.float64) @ matrix.T + offset, self.length.text())
 
     def _ruler(self) -> Any:
         return next((one for one in self.viewer.layers if one.name == RULER and hasattr(one, "shape_type")), None)
@@ -184,25 +183,28 @@ def found_ruler(wish: tuple[Any, Picture, str]) -> tuple[Picture, Any] | MarginE
     return picture, np.concatenate(lines) if lines else np.zeros((0, 2, 2))
 
 
-def known_length(image: Any, line_px: Any, length_mm: float) -> Picture:
+def known_length(image: Any, line_px: Any, length: str) -> Picture:
     """The picture of an image calibrated by a drawn line of known length; its pixels keep their shape.
 
-    line_px : (2 or more, ndim) ends in pixels of the image. E-CAL-02 where the line has no length or leaves its plane.
+    line_px : (2 or more, ndim) ends in pixels of the image. length : as typed, ``10mm``. E-CAL-02 where the image is a
+    stack; E-CAL-14 where the line is too short or leaves the image. On square pixels it is what ``points:…`` gives.
     """
-    shape = np.linalg.norm(placing.pixels(image).matrix, axis=0)[-2:]  # height and width of a pixel, to scale
-    along = (line_px[-1] - line_px[0])[-2:] * shape / shape[-1]
-    length_px = float(np.hypot(*along))
-    if image.ndim != 2 or length_px < 10 * ENDS_PX:
-        cause = f"{length_px:.1f} pixels on {image.ndim} axes"
-        raise CalibrationError("E-CAL-02", "the line cannot be used", cause=cause, remedy="Draw a long one in a plane.")
-    per_px = length_mm / length_px
-    words = ",".join(f"{per_px * ratio:.12g}mm" for ratio in shape / shape[-1])
-    picture = _calibrated(image, words)
-    assert picture.calibration is not None
-    detail = f"{length_mm:g} mm on {length_px:.1f} pixels"
-    share = 2 * ENDS_PX / length_px
-    taken = replace(picture.calibration, source=RULER, detail=detail, relative_uncertainty=share)
-    return replace(picture, calibration=taken)
+    if image.ndim != 2:
+        cause = f"{image.ndim} axes"
+        raise CalibrationError("E-CAL-02", "the line cannot be used", cause=cause, remedy="Type the size of a pixel.")
+    shape = np.linalg.norm(placing.pixels(image).matrix, axis=0)  # height and width of a pixel, to scale
+    if np.allclose(shape / shape[-1], 1, rtol=0, atol=1e-9):
+        ends = ",".join(repr(round(float(one), 3)) for one in (*line_px[0], *line_px[-1]))
+        return _calibrated(image, f"points:{ends}={length.strip()}")
+    length_mm = units.length_mm(length).value
+    length_px = float(np.hypot(*((line_px[-1] - line_px[0]) * shape / shape[-1])))
+    if length_px < known.SHORTEST_PX:
+        cause = f"it is {length_px:.1f} pixels long"
+        raise CalibrationError("E-CAL-14", "points of no use", cause=cause, remedy="Draw a longer line.")
+    share = together(2**0.5 * known.CLICK_PX / length_px)
+    sizes = tuple(length_mm / length_px * ratio for ratio in shape / shape[-1])
+    taken = Calibration(sizes, RULER, f"{length.strip()} over {length_px:.2f} pixels", share)
+    return opening.retaken(pictures.raw(image), taken)[0]
 
 
 def _calibrated(image: Any, words: str) -> Picture:

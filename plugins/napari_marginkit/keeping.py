@@ -105,6 +105,7 @@ def _image(image: Any) -> dict[str, Any]:
             "source": taken.source,
             "detail": taken.detail,
             "relative_uncertainty": taken.relative_uncertainty,
+            "asked": taken.asked,
         }
     return told | {"sample": image.source.sample[1]} if getattr(image.source, "sample", None) else told
 

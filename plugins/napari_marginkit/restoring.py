@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,24 +107,18 @@ def _beside(case: Path, image: Mapping[str, Any]) -> Path:
 
 def _calibrated(raw: Picture, told: Mapping[str, Any] | None) -> Picture:
     """The picture with the calibration that the case has; what the file says of itself is weighed as ever."""
-    own = opening.calibrated(raw)
     if told is None:
-        return own
+        return opening.calibrated(raw)
     taken = Calibration(
         tuple(float(s) for s in told["spacing_mm"]),
         str(told["source"]),
         str(told["detail"]),
         float(told["relative_uncertainty"]),
+        asked=str(told.get("asked", "")),
     )
-    for known in (own, opening.calibrated(raw, confirm=True)):
-        found = known.calibration
-        if found is not None and (found.source, found.detail, found.spacing_mm) == (
-            taken.source, taken.detail, taken.spacing_mm,
-        ):  # fmt: skip
-            return known
-    typed = opening.calibrated(raw, ",".join(f"{s!r}mm" for s in taken.spacing_mm))
-    assert typed.calibration is not None
-    return replace(typed, calibration=replace(taken, flags=typed.calibration.flags))
+    if len(taken.spacing_mm) != len(raw.spatial_shape):
+        raise ValueError(f"{len(taken.spacing_mm)} sizes of a pixel for {len(raw.spatial_shape)} axes")
+    return opening.retaken(raw, taken)[0]
 
 
 def _note(images: list[LayerData], told: Mapping[str, Any], picture: Picture) -> None:

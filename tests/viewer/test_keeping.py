@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
-from napari_marginkit import export, keeping, restoring, showing
+import tifffile
+from napari_marginkit import commandline, export, keeping, restoring, showing
 
 from marginkit.errors import MarginError
 
@@ -117,14 +119,55 @@ def test_the_command_line_of_an_export_gives_the_same_numbers(
     assert set(told["profile"]["below_mm"]) == {"0.5", "2"}
 
 
+def test_the_command_line_of_a_drawn_scale_gives_the_same_interval(
+    viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line gave a typed scale, and with it a narrower interval."""
+    pixels = viewer.open_sample("marginkit", "excision")[0].data
+    viewer.layers.clear()
+    (tmp_path / "images").mkdir()
+    PIL.Image.fromarray(np.asarray(pixels)).save(tmp_path / "images" / "photo.png")
+    viewer.open(str(tmp_path / "images" / "photo.png"), plugin="marginkit")
+    for name in ("tumor", "specimen"):
+        viewer.add_labels(tifffile.imread(SAMPLES / f"he_{name}.ome.tif"), name=name)
+    calibrate = panel(viewer, "Calibrate")
+    calibrate.draw()
+    viewer.layers["known length"].add_lines([[550.25, 100.0], [550.75, 500.5]])
+    calibrate.length.setText("1 cm")
+    calibrate.take_drawn()
+    assert "Taken" in calibrate.message.text()
+    before = measured(panel(viewer, "Margins"), qtbot)
+    low, high = before.all.parts["calibration"]
+    assert high / low == pytest.approx(1 + 2 * (2**0.5 / 400.5), rel=2e-3)
+    request, case = showing.shown_case(viewer)
+    written = export.write((request, case), str(tmp_path / "results"), "one", True)
+    assert written.lost == ""
+    words = shlex.split(written.line)
+    assert words[2] == "../../images/photo.png"
+    monkeypatch.chdir(tmp_path / "results" / "one")
+    ran = subprocess.run([sys.executable, "-m", *words, "--json"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["margins"][0]["interval_mm"] == list(before.all.interval_mm)
+    assert told["image"]["calibration"]["source"] == "known length"
+    kept = keeping.save(viewer.layers, viewer.layers["photo.png"], tmp_path / "images" / "photo")
+    again = restoring.read(kept.path)[0][1]["metadata"]["marginkit"]["picture"].calibration
+    assert again == request.picture.calibration
+
+
 def test_an_export_says_what_its_command_line_does_not_know(viewer: Any, case: Any, tmp_path: Path) -> None:
-    """The line of a case with a drawn scale gave a narrower interval, and said that it gives the same numbers."""
     request, measured = showing.shown_case(viewer)
     assert export.write((request, measured), str(tmp_path), "plain", True).lost == ""
-    drawn = replace(request.picture.calibration, source="known length", relative_uncertainty=0.02)
+    drawn = replace(request.picture.calibration, source="known length", detail="by eye", relative_uncertainty=0.02)
     unsure = replace(request, picture=replace(request.picture, calibration=drawn))
-    lost = export.write((unsure, measured), str(tmp_path), "drawn", True).lost
-    assert lost == "The line gives the scale without its uncertainty (±2 %, from known length): intervals are narrower."
+    written = export.write((unsure, measured), str(tmp_path), "drawn", True)
+    assert written.lost.endswith("that it is from known length (by eye) is lost.")
+    assert "--pixel-size 0.025mm,0.025mm+-0.02" in written.line
+
+
+def test_a_file_that_shares_no_folder_is_named_whole(tmp_path: Path) -> None:
+    assert commandline.seen_from(tmp_path / "a" / "b", str(tmp_path / "c.tif")) == "../../c.tif"
+    assert commandline.seen_from(tmp_path, "/c.tif") == "/c.tif"
 
 
 def test_a_strangers_case_file_reads_nothing_outside_its_folder(case: Any, tmp_path: Path) -> None:
