@@ -17,15 +17,17 @@ from marginkit.records import Calibration, Picture
 from marginkit.rulers import known
 from marginkit.rulers.scale import together
 
-from . import pictures, placing
+from . import pictures, placing, rescaling
 from .forms import LayerChoice, Message, beside, button, form
-from .reading import NO_SCALE
+from .undoing import RULER
 from .waiting import WaitingPanel
 
-RULER, RULED = "known length", "ruler found"
+RULED = "ruler found"
 TYPED = "Size of one pixel with its unit; of a stack three: plane distance, row, column."
 CONFIRM = "Take what the file says against every doubt; the result says so."
 FIND = "Look for a ruler or a scale bar, and show what was found"
+USE = "Use the line and the length beside it"
+MOST = 50  # scales that can be taken back
 DRAW = "Draw a line along a ruler or anything whose length is known"
 
 
@@ -41,13 +43,16 @@ class Calibrate(WaitingPanel):
         self.typed.setPlaceholderText("0.5um, or 3mm,0.8mm,0.8mm")
         self.length.setPlaceholderText("10mm")
         self.believe = button("Believe it", self.confirm, CONFIRM)
+        self.undo_button = button("Undo", self.undo, "Take the last scale back; what was drawn stays on its pixels")
+        self.undo_button.setEnabled(False)
+        self._past: list[rescaling.Before] = []
         self.claims.setToolTip("Every statement of pixel size in the file, and why it is not believed.")
         image = (("Image", self.image, "All layers that lie on this image follow it."),)
         rows = (
             ("Pixel size", beside(self.typed, button("Take", self.take_typed, "Use the typed size of a pixel")), TYPED),
             ("Ruler", beside(self.tick, button("Find", self.find_ruler, FIND)), "A ruler or scale bar in the picture."),
             ("Known length", beside(self.length, button("Draw", self.draw, DRAW)), "How long the drawn line is: 10mm."),
-            ("", button("Take the drawn length", self.take_drawn, "Use the line and the length beside it"), ""),
+            ("", beside(button("Take the drawn length", self.take_drawn, USE), self.undo_button), ""),
         )
         self.rows.addWidget(self.units)
         self.rows.addLayout(form(image))
@@ -158,13 +163,30 @@ class Calibrate(WaitingPanel):
             picture = way(image)
             if picture.calibration is None:
                 raise picture.refusal or CalibrationError("E-CAL-01", "no scale", cause=image.name)
-            left = apply(self.viewer, image, picture)
+            left, before = rescaling.apply(self.viewer, image, picture)
         except MarginError as error:
             self.message.fail(error)
             return
+        self._past = [*self._past[-MOST:], before]
+        self.undo_button.setEnabled(True)
         self.message.say(
             f"Taken. Not moved, for they do not lie on it: {', '.join(left)}." if left else "Taken.", "good"
         )
+        self.look()
+        self.units.look()
+
+    def undo(self) -> None:
+        """Take the last scale back, of what was drawn since then too."""
+        if not self._past:
+            self.message.say("Nothing to undo.")
+            return
+        before = self._past.pop()
+        self.undo_button.setEnabled(bool(self._past))
+        if not rescaling.undo(self.viewer, before):
+            self.message.say("The image of that scale is gone.", "error")
+            return
+        self.image.choose(before.image)
+        self.message.say(f"{before.image.name}: as it was before.", "good")
         self.look()
         self.units.look()
 
@@ -209,32 +231,6 @@ def known_length(image: Any, line_px: Any, length: str) -> Picture:
 
 def _calibrated(image: Any, words: str) -> Picture:
     return pictures.picture_of(image, pixel_size=words.strip() or "0")
-
-
-def apply(viewer: Any, image: Any, picture: Picture) -> list[str]:
-    """Give an image and all that lies on it a scale; names of the layers that could not follow."""
-    assert picture.calibration is not None
-    if len(picture.calibration.spacing_mm) != image.ndim:
-        raise CalibrationError("E-CAL-08", "a length for each axis is wanted", cause=f"{image.ndim} axes")
-    follow = [layer for layer in viewer.layers if layer is image or _follows(layer, picture)]
-    before = {layer: pictures.raw(layer) for layer in follow if layer is image or pictures.kept(layer) is not None}
-    left = placing.calibrate(image, follow, picture.calibration.spacing_mm)
-    left += [layer.name for layer in viewer.layers if layer not in follow]
-    for layer in follow:
-        if layer in before:
-            pictures.take(layer, picture, before[layer])
-        if layer.name not in left:
-            layer.name = layer.name.removesuffix(f" ({NO_SCALE})")
-    viewer.reset_view()
-    return left
-
-
-def _follows(layer: Any, picture: Picture) -> bool:
-    """Whether a layer is of that picture: another channel of it, or drawn. An image of another file is not."""
-    known = pictures.kept(layer)
-    if known is not None:
-        return bool(picture.sha256) and known.sha256 == picture.sha256
-    return type(layer).__name__ != "Image"
 
 
 def _wide(image: Any) -> float:

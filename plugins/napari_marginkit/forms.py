@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 
 from marginkit.errors import MarginError
 
-from . import placing, roles
+from . import placing, roles, undoing
 from .showing import ROLE
 
 Signal: Any = vars(QtCore)["Signal"]  # a name that qtpy gives to that of the binding
@@ -264,6 +264,10 @@ class Panel(QScrollArea):
         self.rows = QVBoxLayout(self.body)
         self.setWidget(self.body)
         self.units = UnitsNotice(viewer)
+        undoing.follow(viewer.layers)
+        viewer.layers.events.inserted.connect(
+            undoing.inserted
+        )  # and stays: the history is the layer's, not the panel's
         self.message = Message()
         self.setMinimumWidth(360)
 
