@@ -175,12 +175,13 @@ def edges(session: Session) -> None:
 def stack(session: Session) -> None:
     """A stack, measured and shown in 3-D."""
     session.start("stack")
-    session.measured(policies=("uicc-r-plus-1mm",))
+    panel = session.measured(policies=("uicc-r-plus-1mm",))
     session.viewer.layers["specimen"].visible = False
     session.viewer.layers["stack"].opacity = 0.15
     session.viewer.dims.ndisplay = 3
     session.viewer.reset_view()
     session.viewer.scene.camera.angles = (-40, 30, 110)
+    wait(lambda: not panel._timer.isActive() and not panel._runner.busy)
     session.picture("stack", fit=False)
 
 
