@@ -485,6 +485,9 @@ class Segmenter(Protocol):
 
     ``NAME`` is unique; ``GIVES`` names what it can find (tissue, tumor, signal, ink); ``Options`` is a frozen
     dataclass whose defaults are all usable; ``segment`` returns a Region on the picture's grid.
+
+    Where one option is a threshold, ``SLIDER`` may name it and ``values(picture, options)`` give the array that it is
+    compared with: viewers then offer a slider.
     """
 
     NAME: str

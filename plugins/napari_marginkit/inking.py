@@ -22,7 +22,7 @@ from marginkit.records import Picture, Region
 
 from . import keeping, pictures, placing, roles, taking
 from .forms import LayerChoice, Message, Words, beside, button, form
-from .segment import place_of, put_labels
+from .segmented import place_of, put_labels
 from .waiting import waiting_bar
 from .working import Runner
 

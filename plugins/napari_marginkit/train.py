@@ -16,7 +16,7 @@ from marginkit import shelf, training
 from marginkit.errors import MarginError, MeasureError
 from marginkit.records import Picture, Region
 
-from . import blank, pictures, placing, roles, segment
+from . import blank, pictures, placing, roles, segmented
 from .forms import LayerChoice, beside, button, form
 from .waiting import WaitingPanel
 
@@ -130,7 +130,7 @@ class Train(WaitingPanel):
             return
         self.model, region = answer
         chance = np.asarray(region.data)
-        place = segment.place_of(lesson.place, lesson.spacing, region)
+        place = segmented.place_of(lesson.place, lesson.spacing, region)
         self._show(f"chance of {lesson.classes[-1]}", chance, "magma", place, region.maker)
         self._show(UNSURE, 1 - np.abs(2 * chance - 1), "gray", place, "", visible=False)
         self.message.say(f"{lesson.classes[-1]}: {(chance >= 0.5).mean():.1%} of the image", "good")
