@@ -88,6 +88,28 @@ def test_a_case_kept_over_another_leaves_no_layer_behind(viewer: Any, case: Any)
     assert len(after & before) == 3
 
 
+def test_points_and_labels_of_several_levels_are_kept(viewer: Any, case: Any) -> None:
+    _, path, _ = case
+    image = viewer.layers["he.ome.tif"]
+    where = {"scale": image.scale, "units": image.units}
+    marks = viewer.add_points([[10.0, 20.0], [30.5, 40.0]], features={"what": ["a", "b"]}, size=[3.0, 7.0], **where)
+    viewer.add_points(np.zeros((0, 2)), name="none", **where)
+    fine = np.random.default_rng(7).integers(0, 3, (601, 800)).astype(np.uint8)
+    viewer.add_labels([fine, fine[::2, ::2], fine[::4, ::4]], name="pyramid", **where)
+    assert keeping.save(viewer.layers, image, path).left == ()
+    viewer.layers.clear()
+    viewer.open(str(path), plugin="marginkit")
+    again, pyramid = viewer.layers[marks.name], viewer.layers["pyramid"]
+    assert np.array_equal(again.data, marks.data)
+    assert list(again.features["what"]) == ["a", "b"]
+    assert list(again.size) == [3.0, 7.0]
+    assert again.scale == pytest.approx(image.scale)
+    assert len(viewer.layers["none"].data) == 0
+    assert pyramid.multiscale
+    assert [one.shape for one in pyramid.data] == [(601, 800), (301, 400), (151, 200)]
+    assert np.array_equal(pyramid.data[2], fine[::4, ::4])
+
+
 def test_the_export_panel_keeps_and_opens(viewer: Any, case: Any) -> None:
     _, path, _ = case
     kept = panel(viewer, "Export").kept
@@ -190,6 +212,7 @@ def test_a_strangers_case_file_reads_nothing_outside_its_folder(case: Any, tmp_p
     assert "E-FILE-10" in refused(form={**told["form"], "holes": "__import__('os')"})
     assert "E-FILE-10" in refused(schema="marginkit.case/99")
     assert "E-FILE-10" in refused(layers=[{**first, "kind": "surface"}])
+    assert "E-FILE-10" in refused(layers=[{**first, "levels": [[1, 1]]}])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": "marginkit.case/1"}', "null", "[" * 100_000])
