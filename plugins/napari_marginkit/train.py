@@ -51,12 +51,12 @@ def learned(lesson: Lesson) -> tuple[Any, Region] | MarginError:
         model = module.train(drawn, list(lesson.classes))
         where = module.fitting(lesson.picture, model, "the model")
         chance = module.probability(lesson.picture, model, len(lesson.classes) - 1, where)
-        spacing_mm, origin_px = where.placed(lesson.picture, module.BLOCK_PX)
+        region = module.placed(lesson.picture, chance, where, f"pixels, {lesson.classes[-1]}")
     except MarginError as error:
         return error
     except Exception as error:
         return MeasureError("E-MSR-05", "training failed", cause=f"{type(error).__name__}: {error}")
-    return model, Region(chance, spacing_mm, origin_px, maker=f"pixels, {lesson.classes[-1]}")
+    return model, region
 
 
 class Train(WaitingPanel):
