@@ -83,6 +83,7 @@ class Calibrate(WaitingPanel):
             return
         said = "\n".join(map(_told, picture.claims)) or "nothing"
         self.claims.say(f"The file says:\n{said}")
+        self.believe.setEnabled(any(claim.spacing_mm for claim in picture.claims))
         known = picture.calibration is not None
         told = "\n".join((f"Scale: {pictures.told(picture)}", *picture.warnings))
         self.state.say(told if known else f"No scale. {pictures.told(picture)}", "" if known else "error")
