@@ -62,7 +62,11 @@ def segment(picture: Picture, options: Options) -> Region:
     CalibrationError : the model wants a pixel size and the image has none.
     """
     if not options.model:
-        raise UsageError("E-USE-03", "pixels: no model", remedy="Give model=FILE; marginkit train makes one.")
+        raise UsageError(
+            "E-USE-03",
+            "pixels: no model",
+            remedy="Give model=FILE; scribbles make one (marginkit train, or Train in napari).",
+        )
     trained = model.read(options.model)
     target = _target(trained.card, options.target)
     where = fitting(picture, trained, options.model)

@@ -22,7 +22,7 @@ from . import roles
 from .coarse import coarse
 from .forms import Message, beside, button
 from .pictures import KEY
-from .segmented import place_at
+from .segmented import place_at, rgb_of
 from .showing import ROLE
 from .waiting import waiting_bar
 from .working import Runner
@@ -65,7 +65,7 @@ class Values:
         """A threshold in words."""
         words = f"{threshold:.6g}"
         if self.mean:
-            words += f" = {threshold / self.mean:.2f} x background"
+            words += f" = {threshold / self.mean:.2f} × background"
         if self.mean is not None and self.sd:
             words += f", mean {(threshold - self.mean) / self.sd:+.1f} SD"
         return words
@@ -247,9 +247,7 @@ def _layer(found: Values, role: str) -> Any:
     from napari.layers import Image
     from napari.utils.colormaps import Colormap
 
-    colour = roles.COLOURS[role][1]
-    rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    two = Colormap([[0, 0, 0, 0], [*rgb, 1]], controls=[0, 0.5, 1], interpolation="zero", name=NAME)
+    two = Colormap([[0, 0, 0, 0], [*rgb_of(role), 1]], controls=[0, 0.5, 1], interpolation="zero", name=NAME)
     low, high = found.ends
     held = {KEY: {"role": ROLE, "part": NAME}}
     limits = (low, max(high, low + 1e-9))

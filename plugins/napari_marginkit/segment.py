@@ -13,7 +13,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 from marginkit import flags, segmenting, shelf, sources
 from marginkit.errors import GridError, MarginError, MeasureError
@@ -27,7 +27,7 @@ from .segmented import ROLE, on_grid, put
 from .waiting import WaitingPanel
 
 SETTLE_MS = 250
-LIKELY = {True: "stain", False: "threshold"}  # for a tumor, by whether the image has colours
+LIKELY = {True: "pixels", False: "threshold"}  # for a tumor, by whether the image has colours: H&E shows none by itself
 GROUND = "Fluorescence: a layer that marks the background, instead of the one that the option names."
 
 
@@ -94,8 +94,6 @@ class Segment(WaitingPanel):
         self.ground = LayerChoice(self.viewer, ["labels", "shapes"])
         self.ground_row = beside(self.ground)
         self.options = QFormLayout()
-        self.told = QLabel()
-        self.told.setWordWrap(True)
         self.rows.addWidget(self.units)
         self.rows.addLayout(
             form(
@@ -106,15 +104,12 @@ class Segment(WaitingPanel):
                 )
             )
         )
-        self.rows.addLayout(self.options)
         self.rows.addLayout(form((("Background", self.ground_row, GROUND),)))
         self.preview = Preview(self.viewer, self._previewed, self._threshold)
-        self.rows.addWidget(self.preview)
-        self.rows.addWidget(self.told)
         find = button("Find", self.run, "Segment; a layer of the same role is replaced, undo brings it back")
-        self.rows.addWidget(beside(find, self.live))
-        for widget in (self.bar, self.message):
+        for widget in (self.preview, beside(find, self.live), self.bar, self.message):
             self.rows.addWidget(widget)
+        self.rows.addLayout(self.options)  # last: some have many, and what is said must be seen
         self.rows.addStretch(1)
         self.what.currentIndexChanged.connect(self._methods)
         self.method.currentIndexChanged.connect(self._form)

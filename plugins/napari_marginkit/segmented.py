@@ -23,10 +23,25 @@ def put(viewer: Any, wish: Any, region: Region) -> Any:
     place = place_of(wish.place, wish.spacing, region)
     if region.kind != "mask":
         held = {pictures.KEY: {"role": role, "maker": region.maker or wish.maker}}
-        return viewer.add_image(np.asarray(region.data), name=role, metadata=held, opacity=0.6, **place)
+        look = {"colormap": clear(role), "contrast_limits": (0, 1), "opacity": 0.6}
+        return viewer.add_image(np.asarray(region.data), name=role, metadata=held, **look, **place)
     look = roles.look(role)
     look["metadata"][pictures.KEY]["maker"] = region.maker or wish.maker
     return put_labels(viewer, role, np.asarray(region.data).astype(np.uint8), {**look, **place})
+
+
+def clear(role: str) -> Any:
+    """The colours of a probability: from nothing to the colour of its role, so that the image is seen beneath."""
+    from napari.utils.colormaps import Colormap
+
+    rgb = rgb_of(role)
+    return Colormap([[*rgb, 0.0], [*rgb, 1.0]], name=f"chance of {role}")
+
+
+def rgb_of(role: str) -> list[float]:
+    """The colour of a role, 0 to 1."""
+    colour = roles.COLOURS[role][1]
+    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
 
 
 def put_labels(viewer: Any, role: str, pixels: Any, keywords: Mapping[str, Any]) -> Any:

@@ -30,6 +30,8 @@ LATER = "thumbnail is old"  # in the metadata
 
 def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
     """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
+    if shown_case(viewer) is None:
+        viewer.canvas.overlays.scale_bar.visible = True  # once: who hides it then does not want it
     with _selection(viewer):
         _lines(viewer, request, BANDS, drawing.bands, drawing.band_colours, drawing.width_px / 3)
         layer = _draw(viewer, request, drawing)

@@ -139,7 +139,7 @@ def test_the_slider_tells_its_value_against_the_background_that_is_a_layer(viewe
     one.preview.start()
     qtbot.waitUntil(lambda: one.preview.layer is not None, timeout=20_000)
     mean = image.data[ground > 0].mean()
-    assert f"{one.preview.value / mean:.2f} x background" in one.preview.told.text()
+    assert f"{one.preview.value / mean:.2f} × background" in one.preview.told.text()
     assert keeping_leaves_out(viewer)
     one.set_option("smooth_px", "3")
     qtbot.waitUntil(
@@ -275,9 +275,28 @@ def test_a_segmenter_that_refuses_says_so_beside_its_form(viewer: Any, qtbot: An
     viewer.open_sample("marginkit", "excision")
     one = panel(viewer, "Segment")
     one.what.setCurrentText("tumor")
-    assert one.method.currentText() == "stain"
+    one.method.setCurrentText("stain")
     one.method.setCurrentText("fluorescence")
     one.run()
     qtbot.waitUntil(lambda: bool(one.message.text()), timeout=20_000)
     assert "E-PIX-01" in one.message.text()
     assert not one._runner.busy
+
+
+def test_a_panel_is_as_wide_as_its_rows_need(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.open_sample("marginkit", "excision")
+    panel(viewer, "Calibrate")
+    for name in ("Margins", "Export", "Edges", "Segment"):
+        one = panel(viewer, name)
+        qtbot.waitUntil(lambda one=one: one.viewport().width() >= one.body.minimumSizeHint().width(), timeout=5_000)  # type: ignore[misc]
+
+
+def test_a_tumor_on_a_stained_slide_is_not_guessed(viewer: Any, qtbot: Any) -> None:
+    viewer.open_sample("marginkit", "excision")
+    del viewer.layers["tumor"]
+    one = panel(viewer, "Segment")
+    one.what.setCurrentText("tumor")
+    found(one, qtbot)
+    assert "no model" in one.message.text()
+    assert roles.TUMOR not in viewer.layers
