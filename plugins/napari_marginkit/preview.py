@@ -123,6 +123,7 @@ class Preview(QWidget):
             Message(),
             waiting_bar(),
         )
+        self.told.setWordWrap(True)
         self.slider.setRange(0, STEPS)
         self.slider.setEnabled(False)
         self.slider.setToolTip("Threshold, in the values of the image")
