@@ -19,7 +19,7 @@ from marginkit import files, opening, samples, shelf
 from marginkit.errors import FileError, MarginError
 from marginkit.records import STATES, Calibration, Picture
 
-from . import keeping, pictures, roles
+from . import keeping, pictures, roles, segmented
 from .keeping import FOLDER, LAYERS, SCHEMA, SUFFIX
 
 LARGEST_BYTES = 1 << 27
@@ -178,7 +178,8 @@ def _layer(told: Mapping[str, Any], folder: Path, number: tuple[str, int]) -> La
         raise ValueError(f"a layer of kind {kind[:60]!r}")
     pixels = _pixels(folder / _name(told["file"]), str(told["sha256"]))
     if kind == "image":
-        look |= {"contrast_limits": (0, 1), "colormap": "magma"}
+        colours = segmented.clear(role) if role in roles.COLOURS else "magma"
+        look |= {"contrast_limits": (0, 1), "colormap": colours}
     elif pixels.dtype.kind not in "iub":
         raise ValueError("labels are whole numbers")
     elif told.get("levels"):
