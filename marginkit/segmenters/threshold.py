@@ -22,6 +22,7 @@ from marginkit.segmenters._levels import around, grid, size, suited
 
 NAME = "threshold"
 GIVES = ("tissue", "tumor", "signal")
+SLIDER = "above"  # the option that is compared with ``values``
 WIDEST_PX = 500
 Found: TypeAlias = Literal["otsu", "li", "triangle"]
 
@@ -123,6 +124,12 @@ def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None
         )
 
     return found(limits, tuple(map(found, _moved(picture, pixels, known, limits))))
+
+
+def values(picture: Picture, options: Options) -> NDArray[Any]:
+    """What ``above`` and ``below`` are compared with: the channel, smoothed where asked; errors as of ``segment``."""
+    pixels, known, _ = _seen(picture, options)
+    return pixels if known.all() else np.where(known, pixels, np.nan)
 
 
 Limit: TypeAlias = tuple[str, float, float | Found]  # above or below, the value, and how it was wanted
