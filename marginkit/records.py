@@ -490,9 +490,10 @@ class Segmenter(Protocol):
     dataclass whose defaults are all usable; ``segment`` returns a Region on the picture's grid.
 
     Where one option is a threshold, ``SLIDER`` may name it and ``values(picture, options)`` give the array that it is
-    compared with: viewers then offer a slider. One that decides by a bounded neighbourhood and fixed parameters may have
-    ``coarse(picture, options, pixel_mm)``: a ``patchwork.Coarse`` on a level of pixels of at most that size, or None
-    where it has none that is coarser than its own.
+    compared with: viewers then offer a slider.
+
+    One that decides by a bounded neighbourhood and fixed parameters may have ``coarse(picture, options, pixel_mm)``: a
+    ``patchwork.Coarse`` on a level of pixels of at most that size, or None where none is coarser than its own.
     """
 
     NAME: str
