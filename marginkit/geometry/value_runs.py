@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import SizeError
+from marginkit.geometry import compiled
 from marginkit.geometry.bits import Ints
 from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.runs import Runs
@@ -80,6 +81,9 @@ def of_tile(tile: NDArray[Any], top: int, left: int) -> Part:
     ([5, 5], [101, 103], [103, 104], [2, 1])
     """
     height, width = tile.shape
+    if compiled.kernel() is not None and tile.strides[1] == tile.itemsize:
+        row, start, stop = compiled.tile_runs(tile, top, left)
+        return Part(row, start, stop, tile[row - top, start - left].astype(np.int64))
     begins = np.ones((height, width), bool)
     np.not_equal(tile[:, 1:], tile[:, :-1], out=begins[:, 1:])
     at = np.flatnonzero(begins)
