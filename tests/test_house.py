@@ -46,6 +46,7 @@ FLOORS = {
             "cohortpage",
             "agreeing",
             "comparing",
+            "tiled",
         ],
         4,
     ),

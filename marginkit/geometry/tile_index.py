@@ -1,7 +1,7 @@
 """What lies where in the tiles of a label image, so that the closest pair is found without decoding the others.
 
-The surprising thing: values alone are not enough. Whether two pixels are of one piece, and whether background is a hole,
-depends on the whole image; but each can be said per connected part of a tile, and nearly every tile has one.
+The surprising thing: values alone are not enough. Whether two pixels are of one piece, and whether background is a
+hole, depends on the whole image; but each can be said per connected part of a tile, and nearly every tile has one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The closest pair of a mask in tiles: the value, interval and pair that a measurement of the whole mask gives.
 
-The surprising thing: the pair itself is not enough. Ties go to the first point in array order, and the interval asks for
-pixel centres up to two diagonals farther away; so the search goes on until nothing can be within that.
+The surprising thing: the pair itself is not enough. Ties go to the first point in array order, and the interval asks
+for pixel centres up to two diagonals farther away; so the search goes on until nothing can be within that.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def closest(search: Search, holes: bool) -> TilePair | None:
     low, high = min(max(0.0, centres - diagonal_mm), value), max(centres, value)
     return TilePair(
         value,
-        low if hidden is None else min(low, hidden),
+        low,
         high,
         (float(edge[0, 0]), float(edge[0, 1])),
         (float(tumor[0, 0]), float(tumor[0, 1])),
@@ -101,7 +101,7 @@ class _Piece:
         corners = np.stack([faces.low[mine], faces.high[mine]])
         asked = _ordered(corners.reshape(-1, 2))
         of_corner = np.searchsorted(_keys(asked), _keys(corners.reshape(-1, 2))).reshape(2, -1)
-        points, edge = vertex - 0.5, asked - 0.5
+        points, edge = _px(vertex), _px(asked)
         owner = lattice.points(points).nearest(lattice.points(edge))
         distance = lattice.distance_mm(edge, points, owner)
         best = np.argmin(distance[of_corner], axis=0)
@@ -117,9 +117,9 @@ class _Piece:
         if not len(points):
             return np.full((1, 2), np.inf), np.full((1, 2), np.inf), False
         edge = points[np.lexsort(points.T[::-1])[:1]]
-        distance = self.lattice.distance_mm(edge, self.vertex - 0.5)
+        distance = self.lattice.distance_mm(edge, _px(self.vertex))
         tied = np.flatnonzero(distance <= distance.min() * (1 + ROUNDING))
-        return edge, self.vertex[tied[:1]] - 0.5, len(tied) > 1 or bool((points != edge).any())
+        return edge, _px(self.vertex[tied[:1]]), len(tied) > 1 or bool((points != edge).any())
 
     def centres_mm(self, least_mm: float, diagonal_mm: float) -> float:
         """Least distance between centres of tumor pixels and of pixels behind the faces near the least one."""
@@ -130,6 +130,11 @@ class _Piece:
         inside = np.concatenate([p[np.isin(_keys(p), self.pixel)] for p in pixels]).astype(np.float64)
         found = self.lattice.points(inside).nearest(self.lattice.points(outside))
         return float(self.lattice.distance_mm(outside, inside[found]).min())
+
+
+def _px(vertex: Ints) -> Floats:
+    """Corners in index units."""
+    return vertex.astype(np.float64) - 0.5
 
 
 def _keys(pixel: Ints) -> Ints:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from marginkit.geometry import bits, masks
 from marginkit.geometry.bits import Bools, Ints
 from marginkit.geometry.runs import Components, components, gaps, runs
-from marginkit.geometry.tile_index import BELOW, HOLE, RIGHT, SEVERAL, WITHIN, TileIndex, TileLabels
+from marginkit.geometry.tile_index import HOLE, RIGHT, SEVERAL, WITHIN, TileIndex, TileLabels
 
 Fetch = Callable[[int], NDArray[Any]]  # the labels (rows, columns) of a tile by its number
 
@@ -72,7 +72,7 @@ class Tile:
     @cached_property
     def specimen(self) -> Bools:
         """Which of its pixels are specimen."""
-        found: Bools = np.isin(self.labels, self.index.specimen)
+        found: Bools = np.isin(self.labels, np.array(self.index.specimen))
         return found
 
     @cached_property
@@ -89,7 +89,8 @@ class Tile:
 
     def hole(self, pixel: Ints) -> Bools:
         """(n,) whether each background pixel of (n, 2) is of a hole."""
-        return self._label(self.index.ground, lambda: self._grounds, pixel) == HOLE
+        found: Bools = self._label(self.index.ground, lambda: self._grounds, pixel) == HOLE
+        return found
 
     def _label(self, kept: TileLabels, parts: Callable[[], Components], pixel: Ints) -> Ints:
         one = int(kept.one[self.number])
@@ -118,12 +119,18 @@ def faces(first: Tile, second: Tile | None, where: int, holes: bool) -> FaceTabl
     if where == WITHIN:
         return FaceTable.joined([_across(first, axis, holes) for axis in (0, 1)])
     assert second is not None
-    sides = {RIGHT: (np.s_[:, -1], np.s_[:, 0]), BELOW: (np.s_[-1], np.s_[0])}[where]
-    here, there = first.specimen[sides[0]], second.specimen[sides[1]]
+    axis = 1 if where == RIGHT else 0
+    last = first.specimen.shape[axis] - 1
+    here, there = np.take(first.specimen, last, axis=axis), np.take(second.specimen, 0, axis=axis)
     along = np.flatnonzero(here != there)
-    last = np.full(len(along), first.specimen.shape[1 if where == RIGHT else 0] - 1)
-    a, b = (np.stack([along, at] if where == RIGHT else [at, along], axis=1) for at in (last, last * 0))
-    return _table(first, a, second, b, here[along], 1 if where == RIGHT else 0, holes)
+    a, b = _line(along, last, axis), _line(along, 0, axis)
+    return _table(first, a, second, b, here[along], axis, holes)
+
+
+def _line(along: Ints, at: int, axis: int) -> Ints:
+    """(n, 2) pixels of one row (axis 0) or column."""
+    fixed = np.full(len(along), at)
+    return np.stack([fixed, along] if axis == 0 else [along, fixed], axis=1)
 
 
 def _across(tile: Tile, axis: int, holes: bool) -> FaceTable:
@@ -138,9 +145,8 @@ def _across(tile: Tile, axis: int, holes: bool) -> FaceTable:
 def _table(a_tile: Tile, a: Ints, b_tile: Tile, b: Ints, inside_a: Bools, axis: int, holes: bool) -> FaceTable:
     """Faces between pixels a and b, each counted in its tile; ``inside_a``: a is the specimen."""
     piece, hole = np.empty(len(a), np.int64), np.empty(len(a), bool)
-    for here, inside, outside in ((inside_a, (a_tile, a), (b_tile, b)), (~inside_a, (b_tile, b), (a_tile, a))):
-        piece[here] = inside[0].piece(inside[1][here])
-        hole[here] = outside[0].hole(outside[1][here])
+    piece[inside_a], piece[~inside_a] = a_tile.piece(a[inside_a]), b_tile.piece(b[~inside_a])
+    hole[inside_a], hole[~inside_a] = b_tile.hole(b[inside_a]), a_tile.hole(a[~inside_a])
     kept = np.ones(len(a), bool) if holes else ~hole
     low = b + b_tile.origin
     outside = np.where(inside_a[:, None], low, a + a_tile.origin)
@@ -156,7 +162,7 @@ def frame_faces(tile: Tile) -> FaceTable:
         if line not in (tile.origin[axis], tile.origin[axis] + tile.specimen.shape[axis]):
             continue
         along = np.flatnonzero(np.take(tile.specimen, at, axis=axis))
-        pixel = np.stack([np.full(len(along), at), along] if axis == 0 else [along, np.full(len(along), at)], axis=1)
+        pixel = _line(along, at, axis)
         low = pixel + tile.origin
         low[:, axis] = line
         outside = pixel + tile.origin

@@ -38,7 +38,7 @@ class Search:
         grid = self.index.grid
         self._held = self._not_surrounded()
         corner = np.stack(np.divmod(self._held, grid.across), axis=1) * (grid.rows, grid.columns)
-        ends = np.minimum(corner + (grid.rows, grid.columns), (grid.height, grid.width))
+        ends = np.minimum(corner + np.array([grid.rows, grid.columns]), (grid.height, grid.width))
         self._boxes = np.stack([corner[:, 0], ends[:, 0], corner[:, 1], ends[:, 1]], axis=1)
         self._pieces = self.index.piece.one[self._held]
 
@@ -114,7 +114,7 @@ class Search:
             for right in range(3):
                 spread[row + down, column + right] = True
         scale = np.array([grid.rows, grid.columns]) * self.spacing
-        here = Points(np.argwhere(spread) - 1.0, scale)
+        here = Points(np.argwhere(spread).astype(np.float64) - 1, scale)
         ask = np.stack(np.divmod(rows[:, 0], grid.across), axis=1).astype(np.float64)
         found = here.nearest(Points(ask, scale))
         return np.sqrt(squares(ask * scale, here.points_px[found] * scale))
@@ -225,4 +225,3 @@ class Near:
     def tumors(self) -> list[TumorTable]:
         """The tumor found, by tiles."""
         return [self.search.tightened(place) for place in sorted(self._used)]
-

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from marginkit import files
 from marginkit.geometry import value_runs
 from marginkit.geometry.value_runs import Part, ValueRuns
 
@@ -46,6 +47,30 @@ class Tiles(Protocol):
     def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
         """The pixels (y, x) of a tile that lie in the image; FileError E-FILE-05 where it is broken."""
         ...
+
+    def one(self, row: int, column: int) -> bytes | None:
+        """The bytes of one tile; None where it was never written."""
+        ...
+
+
+@dataclass(frozen=True)
+class OpenTiles:
+    """A label image whose tiles are asked for one by one.
+
+    stamp, table_sha256 : what tells that it is still the same: size, time of last change, and where each tile lies.
+    """
+
+    tiles: Tiles
+    stamp: files.Stamp
+    table_sha256: str
+
+    def pixels(self, row: int, column: int) -> NDArray[Any]:
+        """The pixels (y, x) of a tile that lie in the image; FileError E-FILE-05 where it is broken."""
+        data, tiles = self.tiles.one(row, column), self.tiles
+        if data is not None:
+            return tiles.decoded(data, row, column)
+        shape = tiles.height - row * tiles.rows, tiles.width - column * tiles.columns
+        return np.full((min(shape[0], tiles.rows), min(shape[1], tiles.columns)), tiles.absent)
 
 
 @dataclass
