@@ -11,6 +11,7 @@ import numpy as np
 from marginkit.geometry import linked, masks
 from marginkit.geometry.lattice import Lattice
 from marginkit.geometry.nearest import Points
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.runs import Components, Runs, components
 from marginkit.geometry.scene import Floats, FociTable, Ints
 
@@ -59,6 +60,8 @@ class LatticeTumor:
         """(n,) component of each vertex; all tumor pixels around a vertex are of the same one."""
         if self.parts.count == 1:
             return np.zeros(len(self.vertices), np.int64)
+        if isinstance(self.mask, RunMask):
+            return self.parts.label[self.mask.run_beside(self.vertices)]
         return self.parts.at(masks.pixel_beside(self.mask, self.vertices))
 
     @cached_property

@@ -72,6 +72,17 @@ class Part:
     stop: Ints
     value: Ints
 
+    def only_value(self, shape: tuple[int, ...]) -> int | None:
+        """The value of all pixels of a rectangle (rows, columns) whose runs these are; None where it has several.
+
+        >>> of_tile(np.array([[2, 2], [2, 2]]), 0, 0).only_value((2, 2)), of_tile(np.eye(2), 0, 0).only_value((2, 2))
+        (2, None)
+        """
+        if not len(self.row):
+            return 0
+        one = len(self.row) == shape[0] and (self.stop - self.start == shape[1]).all()
+        return int(self.value[0]) if one and (self.value == self.value[0]).all() else None
+
 
 def of_tile(tile: NDArray[Any], top: int, left: int) -> Part:
     """The runs of a tile (rows, columns) whose first pixel is (top, left).

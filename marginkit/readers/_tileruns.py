@@ -129,20 +129,15 @@ def _row(tiles: Tiles, row: int, seen: dict[bytes, int]) -> tuple[Part, int, int
             value = seen[data]
         else:
             tile = tiles.decoded(data, row, column)
-            value = _only_value(tile)
+            part = value_runs.of_tile(tile, tops.start, column * tiles.columns)
+            value = part.only_value(tile.shape)
             if value is None:
-                parts.append(value_runs.of_tile(tile, tops.start, column * tiles.columns))
+                parts.append(part)
             elif len(data) <= SHORT_BYTES and tile.shape == (tiles.rows, tiles.columns):
                 seen[data] = value
         values.append(value or 0)
     parts += _spans(values, tops, tiles)
     return value_runs.joined(parts, tiles.width), absent, known
-
-
-def _only_value(tile: NDArray[Any]) -> int | None:
-    """The value of a tile that has one."""
-    value = tile[0, 0]
-    return int(value) if (tile == value).all() else None
 
 
 def _spans(values: list[int], rows: range, tiles: Tiles) -> Iterator[Part]:
