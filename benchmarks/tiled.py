@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 UM = 0.25
-# memory given back to a virtual machine is dear to get again: what favours the peer, which asks for much, is set for all
+# memory that a virtual machine took back is dear to get again: so it is kept, which favours the peer
 HEAP_KEPT = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 36)}
 
 

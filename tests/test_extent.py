@@ -26,17 +26,18 @@ def test_corners_in_any_order_have_the_same_ends(mask: np.ndarray, seed: int) ->
     if not len(vertex):
         return
     mixed = np.random.default_rng(seed).permutation(vertex)
-    true = [
-        at
-        for at in vertex.tolist()
-        if all(
-            at[1 - k] in (min(line), max(line)) for k in (0, 1) if (line := vertex[vertex[:, k] == at[k], 1 - k]).size
-        )
+    ends = [
+        {(*at,) for at in vertex.tolist() if at[k] in _ends(vertex[vertex[:, 1 - k] == at[1 - k], k])} for k in (0, 1)
     ]
+    true = ends[0] & ends[1]
     for found in (line_ends(vertex), line_ends(mixed)):
-        assert {tuple(at) for at in true} <= {tuple(at) for at in found.tolist()}
+        assert true <= {(*at,) for at in found.tolist()}
         assert len(np.unique(found, axis=0)) == len(found)
     assert sorted(line_ends(vertex).tolist()) == sorted(line_ends(mixed).tolist())
+
+
+def _ends(line: np.ndarray) -> tuple[int, int]:
+    return int(line.min()), int(line.max())
 
 
 def test_flat_hull_is_that_of_qhull() -> None:

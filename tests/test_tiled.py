@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -289,6 +290,28 @@ def test_where_tiles_cannot_tell_everything_is_measured(tmp_path: Path) -> None:
     found = tiled.closest(path, **ASKED)
     assert found.whole == "no cut edge on a piece that holds tumor"
     assert (found.margin.qualifier, found.margin.reason) == ("not_assessable", "no cut edge in view")
+
+
+def test_where_too_many_tiles_are_in_question_everything_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "mask.tif"
+    labels = np.tile(np.repeat(np.array([[0, 1, 2, 1], [1, 1, 1, 1]], np.uint8), 8, axis=0), (40, 160))
+    tifffile.imwrite(path, labels, tile=(16, 16), compression="zlib", **SCALE)
+    found = tiled.closest(path, **ASKED, holes="cut")
+    assert found.whole == "more than 256 of 1600 tiles can hold the closest pair"
+    true = measured(labels, (0.0005, 0.0005), "cut")
+    assert true is not None
+    assert found.margin == true.margins[0]
+
+
+@pytest.mark.parametrize("head", [b"{}", b"[]", b'{"mask": {}, "specimen": [1, 2]}', b"\xff"])
+def test_an_index_that_says_nothing_is_broken(tmp_path: Path, head: bytes) -> None:
+    path, index = tmp_path / "mask.tif", tmp_path / "mask.tif.tiles"
+    tifffile.imwrite(path, slide(160, 200), tile=(32, 32), **SCALE)
+    rest = head + b"\n"
+    index.write_bytes(f"marginkit.tiles/1 {hashlib.sha256(rest).hexdigest()}\n".encode() + rest)
+    found = tiled.closest(path, **ASKED)
+    assert found.index == "made"
+    assert "E-FILE-" in found.notes[-1]
 
 
 def test_stray_tumor_is_reported(tmp_path: Path) -> None:

@@ -21,14 +21,22 @@ SLACK = 1e-9  # relative: far above what a bound's own sums can be off
 ITS_TILE, ITS_BOX, ITS_FACES = range(3)  # what a bound was taken from, from coarse to fine
 
 
+class TooManyTiles(Exception):
+    """More tiles can hold the closest pair than are worth a search."""
+
+
 @dataclass
 class Search:
-    """The tiles of one image, and its tumor: labels that are specimen too."""
+    """The tiles of one image, and its tumor: labels that are specimen too.
+
+    most : TooManyTiles is raised where more would have to be decoded.
+    """
 
     index: TileIndex
     tumor: tuple[int, ...]
     spacing_mm: tuple[float, float]
     fetch: Fetch
+    most: float = np.inf
     decoded: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -58,6 +66,8 @@ class Search:
         if number not in self._tiles:
             value = self.index.only_value(number)
             if value is None:
+                if len(self.decoded) >= self.most:
+                    raise TooManyTiles
                 self.decoded.add(number)
                 labels = self.fetch(number)
             else:

@@ -18,10 +18,12 @@ from marginkit import measuring, opening
 from marginkit.errors import CalibrationError, FileError, MarginError
 from marginkit.geometry import tile_index, tile_pair
 from marginkit.geometry.tile_index import TileIndex
-from marginkit.geometry.tile_search import Search
+from marginkit.geometry.tile_search import Search, TooManyTiles
 from marginkit.records import Calibration, ClosestPair, Margin, Picture, Qualifier
 from marginkit.segmenters.masks import Select, region_from_picture
 from marginkit.tiled import indexfile
+
+FEW_TILES = 256  # of so many a search pays even where it decodes them all; an estimate
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ def closest(
     Returns
     -------
     Found. An index that is missing, broken or of another state of the mask is made, which reads the mask once. Where
-    it cannot decide (more than 64 labels, no plain labels, no cut edge) everything is measured, and ``whole`` says so.
+    it cannot decide (more than 64 labels, no plain labels, no cut edge), or where too many tiles are in question,
+    everything is measured, and ``whole`` says so.
 
     Raises
     ------
@@ -145,9 +148,12 @@ class _Job:
         spacing_mm = (self.calibration.spacing_mm[0], self.calibration.spacing_mm[1])
         if not index.count(inside):
             return self.whole("no tile has tumor in the specimen")
-        across = index.grid.across
-        search = Search(index, inside, spacing_mm, lambda number: tiles.pixels(*divmod(number, across)))
-        pair = tile_pair.closest(search, self.holes == "cut")
+        across, most = index.grid.across, max(FEW_TILES, len(index.holds) // 20)
+        search = Search(index, inside, spacing_mm, lambda number: tiles.pixels(*divmod(number, across)), most)
+        try:
+            pair = tile_pair.closest(search, self.holes == "cut")
+        except TooManyTiles:
+            return self.whole(f"more than {most} of {len(index.holds)} tiles can hold the closest pair")
         if pair is None:
             return self.whole("no cut edge on a piece that holds tumor")
         stray = index.count(tuple(set(self.tumor) - set(self.specimen)))

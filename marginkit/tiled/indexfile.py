@@ -62,14 +62,16 @@ def read(path: str | Path, mask: dict[str, Any], specimen: tuple[int, ...]) -> T
     if first != f"{KIND} {hashlib.sha256(rest).hexdigest()}".encode():
         raise FileError("E-FILE-06", "the index of tiles is broken", cause="its digest differs", file=name)
     head, _, packed = rest.partition(b"\n")
-    header = json.loads(head)
-    differs = [key for key, value in mask.items() if header["mask"].get(key) != value]
-    if header["specimen"] != list(specimen):
-        differs.append("specimen")
-    if differs:
-        cause = f"{', '.join(differs)} differ{'s' * (len(differs) == 1)}"
-        raise FileError("E-FILE-15", "the index is not of this mask as it is now", cause=cause, file=name)
-    return _index(Grid(*header["grid"]), specimen, header["arrays"], packed)
+    try:
+        header = json.loads(head)
+        asked = {**header["mask"], "specimen": header["specimen"]}
+        differs = [key for key, value in {**mask, "specimen": list(specimen)}.items() if asked.get(key) != value]
+        if differs:
+            cause = f"{', '.join(differs)} differ{'s' * (len(differs) == 1)}"
+            raise FileError("E-FILE-15", "the index is not of this mask as it is now", cause=cause, file=name)
+        return _index(Grid(*header["grid"]), specimen, header["arrays"], packed)
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+        raise FileError("E-FILE-06", "the index of tiles is broken", cause=str(error), file=name) from error
 
 
 def _arrays(index: TileIndex) -> dict[str, NDArray[Any]]:
@@ -81,7 +83,10 @@ def _arrays(index: TileIndex) -> dict[str, NDArray[Any]]:
 
 
 def _index(grid: Grid, specimen: tuple[int, ...], sizes: dict[str, int], packed: bytes) -> TileIndex:
+    tiles = grid.down * grid.across
     total = 8 * sum(sizes.values())
+    if total > LIMIT_BYTES or any(sizes[name] != tiles for name in ("holds", "piece.one", "ground.one")):
+        raise ValueError(f"{total} bytes for {tiles} tiles")
     numbers = zlib.decompressobj().decompress(packed, total + 1)
     ends = np.cumsum([0, *sizes.values()]).tolist()
     every = np.frombuffer(numbers, "<i8").astype(np.int64)
