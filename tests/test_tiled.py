@@ -21,8 +21,10 @@ import marginkit as mk
 from marginkit import cli, tiled
 from marginkit.errors import CalibrationError, FileError, MarginError, MeasureError
 from marginkit.geometry import compiled, tile_pair, value_runs
-from marginkit.geometry.tile_index import TileIndex, indexed
-from marginkit.geometry.tile_search import Search
+from marginkit.geometry.tile_index import TileIndex
+from marginkit.geometry.tile_indexing import indexed
+from marginkit.geometry.tile_mask import TiledMask
+from marginkit.tiled.margin import of_pair
 
 Labels = NDArray[np.uint8]
 TISSUE, TUMOR, STRAY = 1, 2, 3
@@ -71,7 +73,7 @@ def agrees(pair: tile_pair.TilePair | None, true: Any) -> None:
     if pair is None:
         assert true.value_mm is None
         return
-    found = tiled._margin(pair, (0.0, 0.0), 0.0)
+    found = of_pair(pair, (0.0, 0.0), 0.0)
     assert found.value_mm == true.value_mm
     assert found.interval_mm == true.interval_mm
     assert (pair.edge_px, pair.tumor_px) == (true.closest.edge_px, true.closest.tumor_px)
@@ -80,14 +82,14 @@ def agrees(pair: tile_pair.TilePair | None, true: Any) -> None:
     assert pair.unseen_mm == (true.unseen_mm if true.qualifier == "at_most" else None)
 
 
-def searched(labels: Labels, tile: tuple[int, int], spacing_mm: tuple[float, float]) -> tuple[TileIndex, Search]:
+def searched(labels: Labels, tile: tuple[int, int], spacing_mm: tuple[float, float]) -> tuple[TileIndex, TiledMask]:
     index = indexed(runs(labels), tile, (TISSUE, TUMOR))
 
     def fetch(number: int) -> Labels:
         top, left = index.grid.corner(number)
         return labels[top : top + tile[0], left : left + tile[1]]
 
-    return index, Search(index, (TUMOR,), spacing_mm, fetch)
+    return index, TiledMask(index, (TUMOR,), spacing_mm, fetch)
 
 
 @settings(deadline=None, max_examples=100)

@@ -14,8 +14,9 @@ import numpy as np
 from marginkit.geometry.bits import Ints
 from marginkit.geometry.lattice import ROUNDING, Lattice
 from marginkit.geometry.scene import Floats
+from marginkit.geometry.tile_mask import TiledMask
 from marginkit.geometry.tile_pixels import FaceTable, TumorTable
-from marginkit.geometry.tile_search import Search
+from marginkit.geometry.tile_search import near as near_in
 
 AS_NEAR = 1e-9  # relative: the same length summed in two ways
 
@@ -39,11 +40,11 @@ class TilePair:
     tied: bool
 
 
-def closest(search: Search, holes: bool) -> TilePair | None:
+def closest(mask: TiledMask, holes: bool) -> TilePair | None:
     """The closest pair; None where no cut edge lies on a piece with tumor. ``holes``: their outline is cut."""
-    lattice = Lattice((np.zeros(1), np.zeros(1)), search.spacing)
-    diagonal_mm = float(np.sqrt((np.array([search.spacing_mm] * 2) ** 2).sum(axis=1)).mean())
-    near = search.near(search.edge(holes), holes, np.inf, 2 * diagonal_mm * (1 + AS_NEAR))
+    lattice = Lattice((np.zeros(1), np.zeros(1)), mask.spacing)
+    diagonal_mm = float(np.sqrt((np.array([mask.spacing_mm] * 2) ** 2).sum(axis=1)).mean())
+    near = near_in(mask, mask.edge(holes), holes, np.inf, 2 * diagonal_mm * (1 + AS_NEAR))
     pieces = [_Piece.of(near.faces, near.tumors, one, lattice) for one in np.unique(near.faces.piece).tolist()]
     found = [piece for piece in pieces if piece is not None]
     if not found:
@@ -52,7 +53,7 @@ def closest(search: Search, holes: bool) -> TilePair | None:
     edge, tumor, others = min((piece.pair(least) for piece in found), key=lambda pair: tuple(pair[0][0].tolist()))
     value = float(lattice.distance_mm(edge, tumor)[0])
     centres = min(piece.centres_mm(least, diagonal_mm) for piece in found)
-    unseen = search.near(search.frame(), holes, value * (1 + AS_NEAR), 0.0) if value else None
+    unseen = near_in(mask, mask.frame(), holes, value * (1 + AS_NEAR), 0.0) if value else None
     hidden = None if unseen is None else _least_mm(unseen.faces, unseen.tumors, lattice, value * (1 + AS_NEAR))
     low, high = min(max(0.0, centres - diagonal_mm), value), max(centres, value)
     return TilePair(

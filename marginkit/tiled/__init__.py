@@ -16,12 +16,13 @@ import numpy as np
 
 from marginkit import measuring, opening
 from marginkit.errors import CalibrationError, FileError, MarginError
-from marginkit.geometry import tile_index, tile_pair
+from marginkit.geometry import tile_indexing, tile_pair
 from marginkit.geometry.tile_index import TileIndex
-from marginkit.geometry.tile_search import Search, TooManyTiles
-from marginkit.records import Calibration, ClosestPair, Margin, Picture, Qualifier
+from marginkit.geometry.tile_mask import TiledMask, TooManyTiles
+from marginkit.records import Calibration, Margin, Picture
 from marginkit.segmenters.masks import Select, region_from_picture
 from marginkit.tiled import indexfile
+from marginkit.tiled.margin import of_pair
 
 FEW_TILES = 256  # of so many a search pays even where it decodes them all; an estimate
 
@@ -149,20 +150,20 @@ class _Job:
         if not index.count(inside):
             return self.whole("no tile has tumor in the specimen")
         across, most = index.grid.across, max(FEW_TILES, len(index.holds) // 20)
-        search = Search(index, inside, spacing_mm, lambda number: tiles.pixels(*divmod(number, across)), most)
+        searched = TiledMask(index, inside, spacing_mm, lambda number: tiles.pixels(*divmod(number, across)), most)
         try:
-            pair = tile_pair.closest(search, self.holes == "cut")
+            pair = tile_pair.closest(searched, self.holes == "cut")
         except TooManyTiles:
             return self.whole(f"more than {most} of {len(index.holds)} tiles can hold the closest pair")
         if pair is None:
             return self.whole("no cut edge on a piece that holds tumor")
         stray = index.count(tuple(set(self.tumor) - set(self.specimen)))
         return self._found(
-            _margin(pair, spacing_mm, self.calibration.relative_uncertainty),
+            of_pair(pair, spacing_mm, self.calibration.relative_uncertainty),
             outside_mm2=stray * float(np.prod(spacing_mm)),
             bound_mm=pair.bound_mm if np.isfinite(pair.bound_mm) else None,
             tiles=len(index.holds),
-            decoded=len(search.decoded),
+            decoded=len(searched.decoded),
             index=how,
         )
 
@@ -177,34 +178,9 @@ class _Job:
                     raise
                 self.notes = (*self.notes, f"{error}; it is made again")
         find: Callable[[], Any] = getattr(self.picture.levels[0].read, "value_runs")  # noqa: B009 - of a reader's source
-        made = tile_index.indexed(find(), (tiles.tiles.rows, tiles.tiles.columns), self.specimen)
+        made = tile_indexing.indexed(find(), (tiles.tiles.rows, tiles.tiles.columns), self.specimen)
         try:
             indexfile.write(path, made, state)
         except FileError as error:
             self.notes = (*self.notes, f"the index of tiles was not kept: {error}")
         return made, "made"
-
-
-def _margin(pair: tile_pair.TilePair, spacing_mm: tuple[float, float], relative_uncertainty: float) -> Margin:
-    """The pair as a margin."""
-    value, unseen = pair.distance_mm, pair.unseen_mm
-    parts = {"digitisation": (pair.low_mm, pair.high_mm)}
-    low, high = pair.low_mm, pair.high_mm
-    if relative_uncertainty:
-        less, more = 1 - relative_uncertainty, 1 + relative_uncertainty
-        parts["calibration"] = (value * less, value * more)
-        low, high = low * less, high * more
-    qualifier: Qualifier = "exact"
-    flags = ["tied"] if pair.tied else []
-    if value == 0:
-        qualifier = "touching"
-        flags.insert(0, "touching")
-    if unseen is not None:
-        qualifier, low = "at_most", min(low, unseen)
-        flags.append("tumor_leaves_view" if unseen == 0 else "frame_nearer_than_edge")
-    ends = pair.tumor_px, pair.edge_px
-    in_mm = [tuple(p * s for p, s in zip(at, spacing_mm)) for at in ends]
-    shown = ClosestPair(in_mm[0], in_mm[1], *ends)
-    return Margin(
-        "all", value, (low, high), qualifier, closest=shown, unseen_mm=unseen, flags=tuple(flags), parts=parts
-    )
