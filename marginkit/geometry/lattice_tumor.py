@@ -100,12 +100,15 @@ class LatticeTumor:
 
     @cached_property
     def by_piece(self) -> dict[int, tuple[Points, Ints]]:
-        """By piece that holds tumor: its tumor vertices, and which of them they are."""
+        """By piece that holds tumor: its tumor vertices, grouped by focus, and which of all vertices they are."""
         if not len(self.vertices):
             return {}
         piece = self.foci.piece[self.focus]
         members = {one: np.flatnonzero(piece == one) for one in np.flatnonzero(np.bincount(piece)).tolist()}
-        return {one: (self.lattice.points(self.points_px[which]), which) for one, which in members.items()}
+        return {
+            one: (self.lattice.points(self.points_px[which], self.focus[which]), which)
+            for one, which in members.items()
+        }
 
     def centres_px(self, piece: int, around_px: Floats, reach_mm: float) -> Floats:
         """Centres of the boundary pixels of one piece that have a vertex within ``reach_mm`` of one of some points."""
