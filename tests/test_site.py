@@ -18,6 +18,8 @@ from browser import chromium, fits
 ROOT = Path(__file__).resolve().parents[1]
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "image": "href"}
 LARGEST_PICTURE_BYTES = 300_000
+CUT_COMMANDS = """[...document.querySelectorAll(".language-console code")]
+    .filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +126,7 @@ def test_in_a_browser_nothing_is_asked_of_others_and_nothing_sticks_out(site: Pa
             for file in pages(site):
                 view.goto(f"{address}/{file.name}")
                 assert fits(view), f"{file.name} is wider than {width} px"
+                assert view.evaluate(CUT_COMMANDS) == [], f"{file.name}: a command is cut at {width} px"
             view.close()
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
