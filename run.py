@@ -83,7 +83,8 @@ def main(words: list[str]) -> int:
         return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
     bring_viewer()
     tools()
-    return call(BIN / "python", "-m", "pytest", "-rs", *words[1:])
+    side_by_side = ("-n", min(4, os.cpu_count() or 1), "--dist", "loadfile")
+    return call(BIN / "python", "-m", "pytest", "-rs", *side_by_side, *words[1:])
 
 
 if __name__ == "__main__":

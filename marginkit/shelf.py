@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from marginkit.errors import ShelfError
 
@@ -151,10 +151,15 @@ def _own(kind: Kind) -> dict[str, Path]:
     return {found[1]: path for found, path in named if found}
 
 
-@functools.lru_cache(maxsize=32)
-def _points(kind: Kind, where: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """What installed packages offer, looked up once: that reads a file of every package there is."""
-    return tuple(sorted(entry_points(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value)))
+def _points(kind: Kind, where: tuple[str, ...]) -> list[EntryPoint]:
+    """What installed packages offer of one kind."""
+    return sorted(_installed(where).select(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value))
+
+
+@functools.lru_cache(maxsize=8)
+def _installed(where: tuple[str, ...]) -> Any:
+    """What installed packages offer, of any kind, looked up once: that reads a file of every package there is."""
+    return entry_points()  # its type changed with Python 3.12; ``select`` is in both
 
 
 def _extra_folders(extra: Folders) -> list[Path]:

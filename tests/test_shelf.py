@@ -44,13 +44,13 @@ def put(folder: Path, kind: str, file: str, text: str) -> Path:
 @pytest.fixture(autouse=True)
 def forget() -> Iterator[None]:
     """Entry points are looked up once a process; tests change them."""
-    shelf._points.cache_clear()
+    shelf._installed.cache_clear()
     yield
-    shelf._points.cache_clear()
+    shelf._installed.cache_clear()
 
 
 def announce(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
-    monkeypatch.setattr(shelf, "entry_points", lambda group: EntryPoints(p for p in points if p.group == group))
+    monkeypatch.setattr(shelf, "entry_points", lambda: EntryPoints(points))
 
 
 def test_a_ten_line_file_is_a_reader_a_segmenter_and_a_report(tmp_path: Path) -> None:

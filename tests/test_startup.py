@@ -10,8 +10,8 @@ import pytest
 
 from marginkit.geometry import compiled
 
-HEAVY = ("cv2", "dask", "jinja2", "matplotlib", "nibabel", "openslide", "pandas", "PIL", "pydicom", "rich", "shapely")
-HEAVY += ("simplejpeg", "skimage", "sklearn", "tifffile", "xarray", "zarr", "marginkit.registering")
+HEAVY = ("cv2", "dask", "jinja2", "matplotlib", "nibabel", "openslide", "pandas", "PIL", "pydantic", "pydicom", "rich")
+HEAVY += ("shapely", "simplejpeg", "skimage", "sklearn", "tifffile", "xarray", "zarr", "marginkit.registering")
 LOADED = """
 import sys
 from marginkit import cli
@@ -29,7 +29,7 @@ def test_measuring_a_pair_of_masks_loads_nothing_heavy(tmp_path: Path, kernel: s
     mask[4:30, 5:50] = 255
     (tmp_path / "specimen.png").write_bytes(imagecodecs.png_encode(mask))
     (tmp_path / "tumor.png").write_bytes(imagecodecs.png_encode(np.where(np.arange(60) % 50 > 20, mask, 0)))
-    heavy = HEAVY if kernel == "off" or compiled.kernel() is None else (*HEAVY, "scipy")
+    heavy = HEAVY if kernel == "off" or compiled.kernel() is None else (*HEAVY, "numpy.ma", "scipy")
     words = ["measure", "specimen.png", "--tumor", "tumor.png", "--specimen", "specimen.png", "--pixel-size", "1um"]
     done = subprocess.run(
         [sys.executable, "-c", LOADED, ",".join(heavy), *words, "--json"],

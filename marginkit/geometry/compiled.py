@@ -163,11 +163,21 @@ def vertices(words: Words, shape: tuple[int, ...]) -> Ints:
     rows = int(np.prod([n + 1 for n in shape[:-1]]))
     parts = shares(rows, max(1, WORDS_A_SHARE // words.shape[1]))
 
-    def call(part: slice, out: Ints | None) -> int:
-        where = pointer(out, np.int64)
-        return int(library.mk_vertices(ctypes.byref(mask), int64(part.start), int64(part.stop), where))
+    def call(part: slice, out: Ints) -> int:
+        ends = int64(part.start), int64(part.stop), int64(len(out))
+        return int(library.mk_vertices(ctypes.byref(mask), *ends, pointer(out, np.int64)))
 
-    offset = _offsets(side_by_side(lambda part: call(part, None), parts))
+    def guessed(part: slice) -> tuple[int, Ints]:
+        """Most masks have far fewer vertices than words; room that stays unused is never touched."""
+        out = np.empty((max(1, (part.stop - part.start) * words.shape[1] // 4), ndim), np.int64)
+        return call(part, out), out
+
+    first = side_by_side(guessed, parts)
+    numbers = [number for number, _ in first]
+    if all(number <= len(some) for number, some in first):
+        return np.concatenate([some[:number] for number, some in first])
+    del first
+    offset = _offsets(numbers)
     out = np.empty((offset[-1], ndim), np.int64)
     side_by_side(lambda k: call(parts[k], out[offset[k] : offset[k + 1]]), range(len(parts)))
     return out

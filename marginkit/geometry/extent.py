@@ -9,7 +9,8 @@ import numpy as np
 
 from marginkit.geometry.scene import Floats, Ints
 
-FEW = 10_000  # points
+MANY = 200  # points: of more than that most are left out at once
+FEW = 10_000  # points: a hull of so few is found sooner than SciPy is loaded
 STRIP = 256  # corners compared at a time
 DIRECTIONS = 32  # of the polygon that leaves out what lies well inside
 
@@ -49,7 +50,7 @@ def _outermost(points: Floats) -> Floats:
 
     A point inside a polygon of other points is none. The polygon here: the points that reach farthest in 32 directions.
     """
-    if points.shape[1] != 2 or len(points) <= FEW:
+    if points.shape[1] != 2 or len(points) <= MANY:
         return points
     angle = np.arange(DIRECTIONS) * (2 * np.pi / DIRECTIONS)
     way = np.stack([np.cos(angle), np.sin(angle)])
@@ -82,7 +83,7 @@ def flat_hull(points: Floats) -> Floats:
     >>> flat_hull(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [1.0, 0.5], [1.0, 0.0]])).tolist()
     [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
     """
-    ordered = [(y, x) for y, x in np.unique(points, axis=0).tolist()]
+    ordered = sorted({(y, x) for y, x in points.tolist()})
     sides = []
     for run in (ordered, ordered[::-1]):
         kept: list[tuple[float, float]] = []

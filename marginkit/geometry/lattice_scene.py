@@ -252,7 +252,7 @@ class LatticeScene:
         faces = np.flatnonzero(selected)[near]
         piece = self.outline.piece[faces]
         reach = least + 2 * self.pixel_diagonal_mm
-        return min(self._centre_distance(faces[piece == one], int(one), reach) for one in np.unique(piece))
+        return min(self._centre_distance(faces[piece == one], one, reach) for one in set(piece.tolist()))
 
     def _centre_distance(self, faces: Ints, piece: int, reach: float) -> float:
         outside = self._lattice.centre_px(self._faces.outside[faces])

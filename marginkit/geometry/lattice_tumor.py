@@ -101,7 +101,7 @@ class LatticeTumor:
         if not len(self.vertices):
             return {}
         piece = self.foci.piece[self.focus]
-        members = {int(one): np.flatnonzero(piece == one) for one in np.unique(piece)}
+        members = {one: np.flatnonzero(piece == one) for one in np.flatnonzero(np.bincount(piece)).tolist()}
         return {one: (self.lattice.points(self.points_px[which]), which) for one, which in members.items()}
 
     def centres_px(self, piece: int, around_px: Floats, reach_mm: float) -> Floats:

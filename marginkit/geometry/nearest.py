@@ -14,6 +14,7 @@ import numpy as np
 
 from marginkit.geometry import compiled
 from marginkit.geometry.scene import Bools, Floats, Ints
+from marginkit.geometry.sharing import side_by_side
 
 SLACK = 1e-9  # relative: far above what a tree's own sums can be off
 GRID_PAYS = 25  # columns that a scan along a row passes while the tree answers one that asks; an estimate
@@ -62,7 +63,8 @@ class Points:
             if self._dense(ask):
                 low, high = self.points_px.min(axis=0), self.points_px.max(axis=0)
                 return compiled.grid_nearest(self.points_px, low, int(high[1] - low[1]) + 1, ask.points_px)
-            return self._compiled.nearest(ask._compiled)
+            mine, asked = side_by_side(lambda points: points._compiled, (self, ask))
+            return mine.nearest(asked)
         return self._settled(ask._scaled)
 
     def _dense(self, ask: Points) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from itertools import pairwise
 from typing import TypeVar
@@ -26,10 +26,28 @@ if hasattr(os, "register_at_fork"):
 
 
 def side_by_side(function: Callable[[Item], Answer], items: Sequence[Item]) -> list[Answer]:
-    """The function of each item, in their order, on all cores. The function must not call this one."""
+    """The function of each item, in their order, on all cores. The function must not call this one.
+
+    The thread that asks works too: what is small is done before another has woken up.
+    """
     if len(items) < 2 or threads < 2:
         return [function(item) for item in items]
-    return list(_pool(threads).map(function, items))
+    answers: dict[int, Answer] = {}
+    todo = iter(range(len(items)))
+
+    def work() -> None:
+        for k in todo:
+            answers[k] = function(items[k])
+
+    others = [_pool(threads - 1).submit(work) for _ in range(min(threads, len(items)) - 1)]
+    try:
+        work()
+    finally:
+        wait([other for other in others if not other.cancel()])
+    for other in others:
+        if not other.cancelled():
+            other.result()
+    return [answers[k] for k in range(len(items))]
 
 
 def shares(total: int, least: int = 1) -> list[slice]:

@@ -74,14 +74,14 @@ def _plain_grey(data: bytes) -> NDArray[np.uint8] | None:
     if interlaced:
         return None
     body = b"".join(part for kind, part in _chunks(data, "") if kind == b"IDAT")
+    rows = np.empty((height, width + 1), np.uint8)
     try:
-        flat = np.frombuffer(imagecodecs.deflate_decode(body, out=height * (width + 1)), np.uint8)
+        found = imagecodecs.deflate_decode(body, out=rows.reshape(-1).data)
     except imagecodecs.DeflateError:
         return None
-    if flat.size != height * (width + 1):
+    if len(found) != rows.size:
         return None
-    rows = flat.reshape(height, width + 1)
-    way, pixels = rows[:, 0], rows[:, 1:].copy()
+    way, pixels = rows[:, 0], rows[:, 1:]
     if way.max() > 2:
         return None
     for row in np.flatnonzero(way == 1).tolist():

@@ -106,14 +106,14 @@ def _refuse_many(found: NDArray[Any]) -> None:
 def _values(array: NDArray[Any]) -> NDArray[Any]:
     """The different values, sorted."""
     if array.dtype in (np.uint8, np.uint16):
-        highest = array.max(initial=0)
-        if np.count_nonzero(array == highest) + (np.count_nonzero(array == 0) if highest else 0) == array.size:
-            return np.unique([array.min(initial=highest), highest])  # nearly every mask: no need to count each value
-        number = np.iinfo(array.dtype).max + 1
-        seen = np.zeros(number, bool)
-        flat = array.ravel()
-        for first in range(0, flat.size, COUNTED_AT_ONCE):
-            seen |= np.bincount(flat[first : first + COUNTED_AT_ONCE], minlength=number) > 0
+        flat, highest = array.ravel(), array.max(initial=0)
+        parts = [flat[first : first + COUNTED_AT_ONCE] for first in range(0, flat.size, COUNTED_AT_ONCE)]
+        some = sum(np.count_nonzero(part) for part in parts)
+        if highest and some == sum(np.count_nonzero(part == highest) for part in parts):
+            return np.array([0, highest] if some < flat.size else [highest])  # nearly every mask
+        seen = np.zeros(np.iinfo(array.dtype).max + 1, bool)
+        for part in parts:
+            seen |= np.bincount(part, minlength=seen.size) > 0
         return np.flatnonzero(seen)
     return np.unique(array)
 

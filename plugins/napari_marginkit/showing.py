@@ -19,6 +19,7 @@ from marginkit.records import Floats, Measured
 from . import placing
 from .asking import Request
 from .drawing import Drawing
+from .lightly import lighten_lines, ready_digits
 from .pictures import KEY
 
 EDGE, PAIRS, ENDS, BANDS = "cut edge by distance", "closest pairs", "margins", "bands around the tumor"
@@ -113,6 +114,7 @@ def _lines(viewer: Any, request: Request, part: str, data: Floats, colours: Floa
     if layer is None:
         layer = Vectors(data, edge_width=width_px, vector_style="line", **_keywords(request, part))
         viewer.add_layer(layer)
+        lighten_lines(layer)
     wanted: dict[str, Any] = {"data": data, "edge_width": width_px, **({"edge_color": colours} if len(data) else {})}
     _set(layer, {name: value for name, value in wanted.items() if not np.array_equal(getattr(layer, name), value)})
 
@@ -170,4 +172,5 @@ def _ends(viewer: Any, request: Request, drawing: Drawing) -> Any:
     text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "translation": above}
     if layer.metadata[KEY].get("text") != text:
         layer.text, layer.metadata[KEY]["text"] = text, text
+        ready_digits(layer)
     return layer

@@ -20,6 +20,9 @@ enum { LEAF = 8, FAN = 4, AXES = 3, LEVELS = 32 };
 /* Askers of nodes of level ALONE are answered point by point; above it the points' nodes are this far ahead. Measured. */
 enum { ALONE = 1, AHEAD = 2 };
 
+/* A look into a leaf costs about so much as passing so many boxes or points. Measured. */
+enum { LOOK = 4 };
+
 typedef struct {
     double low[AXES], high[AXES];
     int32_t group;  /* the group of all its points, -1 where they differ */
@@ -31,7 +34,7 @@ typedef struct {
 } Children;
 
 /* boxes of level 0 are the leaves; level_at: where each level starts. at[axis]: coordinates in sorted order, padded to
-   whole leaves. children: of the nodes of level 1 and above, in the order of their boxes. */
+   whole leaves with infinity. children: of the nodes of level 1 and above, in the order of their boxes. */
 typedef struct {
     int64_t n, ndim, levels, level_at[LEVELS + 1];
     double *at[AXES];
@@ -132,7 +135,7 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
     tree->place = malloc((size_t)n * sizeof *tree->place);
     tree->box = malloc((size_t)tree->level_at[tree->levels] * sizeof *tree->box);
     int64_t padded = (n + LEAF - 1) / LEAF * LEAF;
-    for (int64_t a = 0; a < ndim; a++) ok &= (tree->at[a] = calloc((size_t)padded, sizeof(double))) != NULL;
+    for (int64_t a = 0; a < ndim; a++) ok &= (tree->at[a] = malloc((size_t)padded * sizeof(double))) != NULL;
     int64_t nodes = tree->level_at[tree->levels] - tree->level_at[1];
     tree->children = malloc((size_t)(nodes + 1) * sizeof *tree->children);
     if (!ok || !tree->place || !tree->box || !tree->children) return free(item), mk_tree_free(tree), NULL;
@@ -142,6 +145,8 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
         tree->place[k] = (int32_t)(sorted[k] & 0xffffffffu);
         for (int64_t a = 0; a < ndim; a++) tree->at[a][k] = point[ndim * tree->place[k] + a] * scale[a];
     }
+    for (int64_t k = n; k < padded; k++)
+        for (int64_t a = 0; a < ndim; a++) tree->at[a][k] = INFINITY;
     free(item);
     fill_boxes(tree, group);
     fill_children(tree);
@@ -150,11 +155,19 @@ API Tree *mk_tree(const double *point, int64_t n, int64_t ndim, const double *sc
 
 /* ---- asking ---- */
 
-/* Points that can be the nearest of some askers, copied side by side for vector instructions. */
+/* Leaves that can hold the nearest of some askers, their boxes side by side for vector instructions. */
+typedef struct {
+    int64_t number, room;
+    double *low[AXES], *high[AXES], *q;
+    int32_t *leaf;
+} Few;
+
+/* Points that can be the nearest of some askers, side by side alike. */
 typedef struct {
     int64_t number, room;
     double *at[AXES], *place, *lead;
-} Few;
+    int32_t *sorted;
+} Crowd;
 
 /* One walk. list: room for candidates; best_of_group: NULL, or the least q of each group so far. */
 typedef struct {
@@ -167,7 +180,8 @@ typedef struct {
     const int32_t *group;  /* alike; or NULL */
     double *best_of_group;
     Few near, nearer;      /* of the askers of a node, of those of a leaf */
-    double rival[AXES];    /* a point near the askers before: their neighbours beat most others with it */
+    Crowd all, some;       /* alike */
+    int64_t rival;         /* a point near the askers before, in sorted order: it beats most others for those here */
     int failed;
 } Walk;
 
@@ -181,24 +195,49 @@ static int make_room(Walk *walk, int64_t number) {
     return 1;
 }
 
-static int make_few(Walk *walk, Few *few, int64_t number) {
-    few->number = 0;
-    if (number <= few->room) return 1;
-    few->room = 0;
-    double **column[] = {&few->at[0], &few->at[1], &few->at[2], &few->place, &few->lead};
-    for (int k = 0; k < 5; k++) {
-        free(*column[k]);
-        *column[k] = malloc((size_t)(2 * number) * sizeof **column[k]);
-        if (!*column[k]) walk->failed = 1;
-    }
-    if (!walk->failed) few->room = 2 * number;
-    return !walk->failed;
+static void free_few(Few *few) {
+    for (int a = 0; a < AXES; a++) free(few->low[a]), free(few->high[a]);
+    free(few->q);
+    free(few->leaf);
+    memset(few, 0, sizeof *few);
 }
 
-static void free_few(Few *few) {
-    for (int a = 0; a < AXES; a++) free(few->at[a]);
-    free(few->place);
-    free(few->lead);
+static int make_few(Walk *walk, Few *few, int64_t number) {
+    if (number > few->room) {
+        int ok = 1;
+        free_few(few);
+        for (int64_t a = 0; a < walk->of->ndim; a++) {
+            ok &= (few->low[a] = malloc((size_t)(2 * number) * sizeof(double))) != NULL;
+            ok &= (few->high[a] = malloc((size_t)(2 * number) * sizeof(double))) != NULL;
+        }
+        ok &= (few->q = malloc((size_t)(2 * number) * sizeof(double))) != NULL;
+        ok &= (few->leaf = malloc((size_t)(2 * number) * sizeof(int32_t))) != NULL;
+        if (!ok) return walk->failed = 1, 0;
+        few->room = 2 * number;
+    }
+    few->number = 0;
+    return 1;
+}
+
+static void free_crowd(Crowd *crowd) {
+    for (int a = 0; a < AXES; a++) free(crowd->at[a]);
+    free(crowd->place);
+    free(crowd->lead);
+    free(crowd->sorted);
+    memset(crowd, 0, sizeof *crowd);
+}
+
+static int make_crowd(Walk *walk, Crowd *crowd, int64_t number) {
+    if (number > crowd->room) {
+        double **column[] = {&crowd->place, &crowd->lead, &crowd->at[0], &crowd->at[1], &crowd->at[2]};
+        free_crowd(crowd);
+        for (int k = 0; k < 2 + walk->of->ndim; k++)
+            if (!(*column[k] = malloc((size_t)(2 * number) * sizeof(double)))) return walk->failed = 1, 0;
+        if (!(crowd->sorted = malloc((size_t)(2 * number) * sizeof(int32_t)))) return walk->failed = 1, 0;
+        crowd->room = 2 * number;
+    }
+    crowd->number = 0;
+    return 1;
 }
 
 typedef struct {
@@ -277,35 +316,40 @@ static inline double lead(const Box *ask, const double *rival, const Box *box, i
     return sum;
 }
 
+static void coordinates(const Tree *tree, int64_t point, double *x) {
+    for (int64_t a = 0; a < tree->ndim; a++) x[a] = tree->at[a][point];
+}
+
+static double q_between(const Tree *of, int64_t point, const double *x) {
+    double q = 0;
+    for (int64_t a = 0; a < of->ndim; a++) q += (x[a] - of->at[a][point]) * (x[a] - of->at[a][point]);
+    return q;
+}
+
 /* Take for a rival the point nearest to the middle of a box, out of the candidates. */
 static void choose_rival(Walk *walk, const Box *box, int64_t level, const int32_t *list, int64_t number) {
     const Tree *of = walk->of;
-    double middle[AXES] = {0}, q = 0;
-    for (int64_t a = 0; a < of->ndim; a++) {
-        middle[a] = (box->low[a] + box->high[a]) / 2;
-        q += (middle[a] - walk->rival[a]) * (middle[a] - walk->rival[a]);
-    }
-    Best best = {q, -1};
-    for (int64_t i = 0; i < number; i++) {
-        Box at = {{0}, {0}, 0};
-        memcpy(at.low, middle, sizeof middle);
-        memcpy(at.high, middle, sizeof middle);
+    Box at = {{0}, {0}, 0};
+    for (int64_t a = 0; a < of->ndim; a++) at.low[a] = at.high[a] = (box->low[a] + box->high[a]) / 2;
+    Best best = {q_between(of, walk->rival, at.low), -1};
+    for (int64_t i = 0; i < number; i++)
         if (least_q(&at, of->box + of->level_at[level] + list[i], of->ndim) < best.q)
-            descend(of, level, list[i], middle, &best);
-    }
-    for (int64_t a = 0; best.point >= 0 && a < of->ndim; a++) walk->rival[a] = of->at[a][best.point];
+            descend(of, level, list[i], at.low, &best);
+    if (best.point >= 0) walk->rival = best.point;
 }
 
 /* Keep those of the candidates that can hold the nearest of any asker in the box. Returns their number. */
 static int64_t thin(const Walk *walk, const Box *box, int64_t level, int32_t *list, int64_t number) {
     const Box *nodes = walk->of->box + walk->of->level_at[level];
     int64_t kept = 0, ndim = walk->of->ndim;
-    double limit = walk->limit, margin = slack(box, walk->rival, ndim);
+    double rival[AXES];
+    coordinates(walk->of, walk->rival, rival);
+    double limit = walk->limit, margin = slack(box, rival, ndim);
     if (walk->best_of_group && box->group >= 0 && walk->best_of_group[box->group] < limit)
         limit = walk->best_of_group[box->group];
     for (int64_t i = 0; i < number; i++) {
         const Box *node = nodes + list[i];
-        if (lead(box, walk->rival, node, ndim) < -margin) continue;
+        if (lead(box, rival, node, ndim) < -margin) continue;
         if (limit < INFINITY && least_q(box, node, ndim) > limit) continue;
         list[kept++] = list[i];
     }
@@ -324,15 +368,126 @@ static int64_t expand(Walk *walk, int64_t from, int64_t number, int64_t level) {
     return grown;
 }
 
-/* Keep those of a few points that can be the nearest of any asker in the box; into may be the same. */
+/* Keep those of a few leaves that can hold the nearest of any asker in the box. */
 static void thin_few(const Walk *walk, const Box *box, const Few *few, Few *into) {
-    double margin = slack(box, walk->rival, walk->of->ndim);
-    double *sum = few->lead;
+    double rival[AXES], *sum = few->q;
+    coordinates(walk->of, walk->rival, rival);
+    double margin = slack(box, rival, walk->of->ndim);
     int64_t n = few->number, kept = 0;
     memset(sum, 0, (size_t)n * sizeof *sum);
     for (int64_t a = 0; a < walk->of->ndim; a++) {
-        const double *at = few->at[a];
-        double low = box->low[a], high = box->high[a], rival = walk->rival[a];
+        const double *low = few->low[a], *high = few->high[a];
+        double x0 = box->low[a], x1 = box->high[a];
+        double way0 = (x0 - rival[a]) * (x0 - rival[a]), way1 = (x1 - rival[a]) * (x1 - rival[a]);
+        for (int64_t i = 0; i < n; i++) {
+            double below0 = low[i] - x0, above0 = x0 - high[i], below1 = low[i] - x1, above1 = x1 - high[i];
+            double gap0 = below0 > above0 ? below0 : above0, gap1 = below1 > above1 ? below1 : above1;
+            gap0 = gap0 > 0 ? gap0 : 0;
+            gap1 = gap1 > 0 ? gap1 : 0;
+            double one = way0 - gap0 * gap0, other = way1 - gap1 * gap1;
+            sum[i] += one > other ? one : other;
+        }
+    }
+    for (int64_t i = 0; i < n; i++) { /* without a branch: which of them stay is hard to guess */
+        for (int64_t a = 0; a < walk->of->ndim; a++) {
+            into->low[a][kept] = few->low[a][i];
+            into->high[a][kept] = few->high[a][i];
+        }
+        into->leaf[kept] = few->leaf[i];
+        kept += sum[i] >= -margin;
+    }
+    into->number = kept;
+}
+
+/* Take a point of a leaf that is nearer than the best, or as near and earlier in the caller's order. */
+static inline void look_into(const Tree *of, int64_t leaf, const double *x, Best *best) {
+    const double *p0 = of->at[0] + leaf * LEAF, *p1 = of->at[1] + leaf * LEAF, *p2 = of->at[of->ndim - 1] + leaf * LEAF;
+    double q[LEAF], least = INFINITY;
+    for (int k = 0; k < LEAF; k++) { /* coordinates are padded to whole leaves, infinitely far */
+        double d0 = x[0] - p0[k], d1 = x[1] - p1[k];
+        q[k] = d0 * d0 + d1 * d1;
+    }
+    if (of->ndim == 3)
+        for (int k = 0; k < LEAF; k++) {
+            double d2 = x[2] - p2[k];
+            q[k] += d2 * d2;
+        }
+    for (int k = 0; k < LEAF; k++) least = q[k] < least ? q[k] : least;
+    if (least > best->q) return;
+    for (int k = 0; k < LEAF; k++) {
+        int64_t point = leaf * LEAF + k;
+        if (q[k] < best->q || (q[k] == best->q && point < of->n && (best->point < 0 || of->place[point] < of->place[best->point])))
+            *best = (Best){q[k], point};
+    }
+}
+
+/* The nearest of the points in a few leaves to x, if it is at most as far as the best so far. Returns how many of the
+   leaves had to be looked into. */
+static inline int look_among(const Tree *of, const Few *few, const double *x, Best *best) {
+    double *least = few->q;
+    int64_t n = few->number;
+    for (int64_t a = 0; a < of->ndim; a++) {
+        const double *low = few->low[a], *high = few->high[a];
+        for (int64_t i = 0; i < n; i++) {
+            double below = low[i] - x[a], above = x[a] - high[i];
+            double gap = below > above ? below : above;
+            gap = gap > 0 ? gap : 0;
+            least[i] = a ? least[i] + gap * gap : gap * gap;
+        }
+    }
+    int looks = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (least[i] <= best->q) look_into(of, few->leaf[i], x, best), looks++;
+    return looks;
+}
+
+/* Answer one asker out of a few leaves of points. Returns how many of them it had to look into. */
+static int answer_one(Walk *walk, int64_t k, const Few *few) {
+    const Tree *ask = walk->ask, *of = walk->of;
+    int32_t asker = ask->place[k];
+    double x[AXES];
+    coordinates(ask, k, x);
+    double limit = walk->best_of_group ? walk->best_of_group[walk->group[asker]] : walk->limit;
+    double q = q_between(of, walk->rival, x);
+    Best best = {limit, -1};
+    if (q <= limit) best = (Best){q, walk->rival};
+    int looks = look_among(of, few, x, &best);
+    walk->answer[asker] = best.point < 0 ? -1 : of->place[best.point];
+    if (best.point < 0) return looks;
+    walk->rival = best.point;
+    if (walk->q_of) walk->q_of[asker] = best.q;
+    if (walk->best_of_group && best.q < limit) walk->best_of_group[walk->group[asker]] = best.q;
+    return looks;
+}
+
+/* The points of a few leaves as a crowd. */
+static int gather(Walk *walk, const Few *few, Crowd *crowd) {
+    const Tree *of = walk->of;
+    if (!make_crowd(walk, crowd, few->number * LEAF) || !make_crowd(walk, &walk->some, few->number * LEAF)) return 0;
+    for (int64_t i = 0; i < few->number; i++) {
+        int64_t from = (int64_t)few->leaf[i] * LEAF, some = of->n - from < LEAF ? of->n - from : LEAF;
+        for (int64_t a = 0; a < of->ndim; a++)
+            memcpy(crowd->at[a] + crowd->number, of->at[a] + from, (size_t)some * sizeof(double));
+        for (int64_t k = 0; k < some; k++) {
+            crowd->place[crowd->number + k] = of->place[from + k];
+            crowd->sorted[crowd->number + k] = (int32_t)(from + k);
+        }
+        crowd->number += some;
+    }
+    return 1;
+}
+
+/* Keep those of a crowd that can be the nearest of any asker in the box; into may be the same. */
+static void thin_crowd(const Walk *walk, const Box *box, const Crowd *crowd, Crowd *into) {
+    double at_rival[AXES];
+    coordinates(walk->of, walk->rival, at_rival);
+    double margin = slack(box, at_rival, walk->of->ndim);
+    double *sum = crowd->lead;
+    int64_t n = crowd->number, kept = 0;
+    memset(sum, 0, (size_t)n * sizeof *sum);
+    for (int64_t a = 0; a < walk->of->ndim; a++) {
+        const double *at = crowd->at[a];
+        double low = box->low[a], high = box->high[a], rival = at_rival[a];
         double at_low = (low - rival) * (low - rival), at_high = (high - rival) * (high - rival);
         for (int64_t i = 0; i < n; i++) {
             double one = at_low - (low - at[i]) * (low - at[i]), other = at_high - (high - at[i]) * (high - at[i]);
@@ -340,30 +495,31 @@ static void thin_few(const Walk *walk, const Box *box, const Few *few, Few *into
         }
     }
     for (int64_t i = 0; i < n; i++) { /* without a branch: which of them stay is hard to guess */
-        for (int64_t a = 0; a < walk->of->ndim; a++) into->at[a][kept] = few->at[a][i];
-        into->place[kept] = few->place[i];
+        for (int64_t a = 0; a < walk->of->ndim; a++) into->at[a][kept] = crowd->at[a][i];
+        into->place[kept] = crowd->place[i];
+        into->sorted[kept] = crowd->sorted[i];
         kept += sum[i] >= -margin;
     }
     into->number = kept;
 }
 
-/* Take for a rival the one of a few points that is nearest to the middle of a box. */
-static void rival_of_few(Walk *walk, const Box *box, const Few *few) {
-    double *q = few->lead, least = INFINITY;
-    int64_t n = few->number, which = 0;
+/* Take for a rival the one of a crowd that is nearest to the middle of a box. */
+static void rival_of_crowd(Walk *walk, const Box *box, const Crowd *crowd) {
+    double *q = crowd->lead, least = INFINITY;
+    int64_t n = crowd->number, which = 0;
     memset(q, 0, (size_t)n * sizeof *q);
     for (int64_t a = 0; a < walk->of->ndim; a++) {
-        const double *at = few->at[a];
+        const double *at = crowd->at[a];
         double middle = (box->low[a] + box->high[a]) / 2;
         for (int64_t i = 0; i < n; i++) q[i] += (middle - at[i]) * (middle - at[i]);
     }
     for (int64_t i = 0; i < n; i++)
         if (q[i] < least) least = q[i], which = i;
-    for (int64_t a = 0; n && a < walk->of->ndim; a++) walk->rival[a] = few->at[a][which];
+    if (n) walk->rival = crowd->sorted[which];
 }
 
-/* Answer the askers of one leaf out of a few points: a point at a time, for all of them at once. */
-static void answer(Walk *walk, int64_t leaf, const Few *few) {
+/* Answer the askers of one leaf out of a crowd: a point at a time, for all of them at once. */
+static void answer_together(Walk *walk, int64_t leaf, const Crowd *crowd) {
     const Tree *ask = walk->ask;
     double q[LEAF], place[LEAF];
     int64_t first = leaf * LEAF, number = ask->n - first < LEAF ? ask->n - first : LEAF;
@@ -371,14 +527,14 @@ static void answer(Walk *walk, int64_t leaf, const Few *few) {
     for (int k = 0; k < LEAF; k++) q[k] = walk->limit, place[k] = INFINITY;
     for (int64_t k = 0; walk->best_of_group && k < number; k++) /* others do not matter */
         q[k] = walk->best_of_group[walk->group[ask->place[first + k]]];
-    for (int64_t i = 0; i < few->number; i++) {
-        double p0 = few->at[0][i], p1 = few->at[1][i], at = few->place[i], this[LEAF];
+    for (int64_t i = 0; i < crowd->number; i++) {
+        double p0 = crowd->at[0][i], p1 = crowd->at[1][i], at = crowd->place[i], this[LEAF];
         for (int k = 0; k < LEAF; k++) { /* coordinates are padded to whole leaves */
             double d0 = x0[k] - p0, d1 = x1[k] - p1;
             this[k] = d0 * d0 + d1 * d1;
         }
         if (ask->ndim == 3) {
-            double p2 = few->at[2][i];
+            double p2 = crowd->at[2][i];
             for (int k = 0; k < LEAF; k++) {
                 double d2 = x2[k] - p2;
                 this[k] += d2 * d2;
@@ -401,26 +557,60 @@ static void answer(Walk *walk, int64_t leaf, const Few *few) {
     }
 }
 
+/* Answer askers first to last - 1, all in a box, one after the other, out of a few leaves of points. Returns the looks
+   that the last of them took. */
+static int answer_each(Walk *walk, const Box *box, int64_t first, int64_t last, const Few *few) {
+    double middle[AXES];
+    for (int64_t a = 0; a < walk->of->ndim; a++) middle[a] = (box->low[a] + box->high[a]) / 2;
+    Best best = {q_between(walk->of, walk->rival, middle), walk->rival};
+    look_among(walk->of, few, middle, &best);
+    walk->rival = best.point;
+    thin_few(walk, box, few, &walk->nearer);
+    int looks = 0;
+    for (int64_t k = first; k < last; k++) looks = answer_one(walk, k, &walk->nearer);
+    return looks;
+}
+
+/* Whether the askers of a leaf are better answered together, out of all points that can be nearest of any of them: where
+   one of them has to look into many leaves, but few points are left. One of them is answered to find out. */
+static int together(Walk *walk, const Box *box, int64_t leaf, const Few *few) {
+    int64_t looks = answer_each(walk, walk->ask->box + leaf, leaf * LEAF, leaf * LEAF + 1, few);
+    int64_t apart = LEAF * (walk->nearer.number + LOOK * looks);
+    if (few->number * LEAF > apart || !gather(walk, few, &walk->all)) return 0;
+    thin_crowd(walk, box, &walk->all, &walk->all);
+    return 2 * walk->all.number < apart;
+}
+
+/* Answer leaves first to last - 1 of askers, all in a box, out of a few leaves of points. */
+static void answer_leaves(Walk *walk, const Box *box, int64_t first, int64_t last, const Few *few) {
+    const Tree *ask = walk->ask;
+    int as_one = together(walk, box, first, few);
+    for (int64_t leaf = first; !walk->failed && leaf < last; leaf++) {
+        int64_t end = ask->n < (leaf + 1) * LEAF ? ask->n : (leaf + 1) * LEAF;
+        if (!as_one) answer_each(walk, ask->box + leaf, leaf * LEAF, end, few);
+        else {
+            rival_of_crowd(walk, ask->box + leaf, &walk->all);
+            thin_crowd(walk, ask->box + leaf, &walk->all, &walk->some);
+            answer_together(walk, leaf, &walk->some);
+        }
+    }
+}
+
 /* Answer a node of askers, of level 0 or 1, out of the leaves on the list. */
 static void answer_node(Walk *walk, int64_t level, int64_t node, const int32_t *list, int64_t number) {
     const Tree *ask = walk->ask, *of = walk->of;
-    const Box *box = ask->box + ask->level_at[level] + node;
     Few *few = &walk->near;
-    if (!make_few(walk, few, number * LEAF) || !make_few(walk, &walk->nearer, number * LEAF)) return;
-    for (int64_t i = 0; i < number; i++) {
-        int64_t from = (int64_t)list[i] * LEAF, some = of->n - from < LEAF ? of->n - from : LEAF;
-        for (int64_t a = 0; a < of->ndim; a++)
-            memcpy(few->at[a] + few->number, of->at[a] + from, (size_t)some * sizeof(double));
-        for (int64_t k = 0; k < some; k++) few->place[few->number + k] = of->place[from + k];
-        few->number += some;
+    if (!make_few(walk, few, number) || !make_few(walk, &walk->nearer, number)) return;
+    for (few->number = 0; few->number < number; few->number++) {
+        const Box *box = of->box + list[few->number];
+        few->leaf[few->number] = list[few->number];
+        for (int64_t a = 0; a < of->ndim; a++) {
+            few->low[a][few->number] = box->low[a];
+            few->high[a][few->number] = box->high[a];
+        }
     }
-    thin_few(walk, box, few, few);
-    if (level == 0) return answer(walk, node, few);
-    for (int64_t leaf = FAN * node; leaf < FAN * (node + 1) && leaf < ask->level_at[1]; leaf++) {
-        rival_of_few(walk, ask->box + leaf, few);
-        thin_few(walk, ask->box + leaf, few, &walk->nearer);
-        answer(walk, leaf, &walk->nearer);
-    }
+    int64_t leaves = ask->level_at[1], last = level ? FAN * (node + 1) : node + 1;
+    answer_leaves(walk, ask->box + ask->level_at[level] + node, level ? FAN * node : node, last < leaves ? last : leaves, few);
 }
 
 /* Walk down node `node` of level `level` of the askers. The candidates, `number` nodes of level `of_level` of the other
@@ -458,7 +648,6 @@ static Walk new_walk(const Tree *ask, const Tree *of, double limit, int64_t *ans
     walk.of = of;
     walk.limit = limit;
     walk.answer = answer_;
-    for (int64_t a = 0; a < of->ndim; a++) walk.rival[a] = of->at[a][0];
     return walk;
 }
 
@@ -466,6 +655,8 @@ static void end_walk(Walk *walk) {
     free(walk->list);
     free_few(&walk->near);
     free_few(&walk->nearer);
+    free_crowd(&walk->all);
+    free_crowd(&walk->some);
 }
 
 /* How many parts the askers of a tree can be shared out in. */

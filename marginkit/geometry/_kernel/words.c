@@ -76,48 +76,77 @@ static const uint64_t *row_or_null(const Mask *mask, int64_t z, int64_t y) {
     return mask->words + (z * rows + y) * mask->words_a_row;
 }
 
+/* Rows of pixels around a row of vertices: number of them, and whether none is outside the mask. */
+typedef struct {
+    const uint64_t *row[4];
+    int number, whole;
+} Around;
+
 /* The rows of pixels that touch row `row` of vertices, those outside the mask left out. */
-static int rows_around(const Mask *mask, int64_t row, const uint64_t *around[4], int *all) {
+static Around rows_around(const Mask *mask, int64_t row) {
     int64_t lattice = mask->shape[mask->ndim - 2] + 1;
     int64_t z = mask->ndim == 3 ? row / lattice : 0, y = mask->ndim == 3 ? row % lattice : row;
-    int found = 0;
-    *all = mask->ndim == 3 ? 4 : 2;
+    Around around = {{NULL, NULL, NULL, NULL}, 0, 0};
     for (int64_t dz = mask->ndim == 3 ? -1 : 0; dz <= 0; dz++)
         for (int64_t dy = -1; dy <= 0; dy++) {
             const uint64_t *one = row_or_null(mask, z + dz, y + dy);
-            if (one) around[found++] = one;
+            if (one) around.row[around.number++] = one;
         }
-    return found;
+    around.whole = around.number == 2 * (mask->ndim - 1);
+    return around;
+}
+
+/* Words of a row taken at a time: few enough that most hold nothing or are full. */
+enum { BLOCK = 8 };
+
+/* Boundary vertices in n <= BLOCK words of some rows from word j on. last: of the word before them its top bits, of
+   pixels that any row has and of those that all have; of these words behind the call. Returns whether there are any. */
+static inline int find_edge(const Around *around, int64_t j, int64_t n, uint64_t last[2], uint64_t *edge) {
+    uint64_t some[BLOCK], every[BLOCK], least = ~(uint64_t)0, most = 0;
+    for (int64_t k = 0; k < n; k++) some[k] = every[k] = around->row[0][j + k];
+    for (int r = 1; r < around->number; r++)
+        for (int64_t k = 0; k < n; k++) {
+            some[k] |= around->row[r][j + k];
+            every[k] &= around->row[r][j + k];
+        }
+    for (int64_t k = 0; k < n; k++) {
+        most |= some[k];
+        least &= every[k];
+    }
+    if (!most && !last[0]) return last[1] = 0;
+    if (!~least && around->whole && last[1]) return 0;
+    for (int64_t k = 0; k < n; k++) {
+        uint64_t all = around->whole ? every[k] : 0;
+        edge[k] = (some[k] | some[k] << 1 | last[0]) & ~(all & (all << 1 | last[1]));
+        last[0] = some[k] >> 63;
+        last[1] = all >> 63;
+    }
+    return 1;
 }
 
 /* Boundary vertices in rows first to last - 1 of the lattice, row-major: those whose pixels are not all alike.
-   Counts them; writes their coordinates too where out is not NULL. */
-API int64_t mk_vertices(const Mask *mask, int64_t first, int64_t last, int64_t *out) {
-    const uint64_t *around[4] = {NULL, NULL, NULL, NULL};
-    int64_t found = 0, ndim = mask->ndim, lattice = mask->shape[ndim - 2] + 1;
+   Counts them all; writes the coordinates of the first `room` of them. */
+API int64_t mk_vertices(const Mask *mask, int64_t first, int64_t last, int64_t room, int64_t *out) {
+    int64_t found = 0, ndim = mask->ndim, lattice = mask->shape[ndim - 2] + 1, words = mask->words_a_row;
     for (int64_t r = first; r < last; r++) {
-        int all, number = rows_around(mask, r, around, &all);
-        uint64_t some_before = 0, every_before = 0; /* the last pixel of the word before */
-        for (int64_t j = 0; j < mask->words_a_row; j++) {
-            uint64_t some = 0, every = number == all ? ~(uint64_t)0 : 0;
-            for (int k = 0; k < number; k++) {
-                some |= around[k][j];
-                every &= around[k][j];
-            }
-            uint64_t edge = (some | some << 1 | some_before) & ~(every & (every << 1 | every_before));
-            some_before = some >> 63;
-            every_before = every >> 63;
-            if (!edge) continue;
-            if (!out) {
-                found += bits_set(edge);
+        uint64_t edge[BLOCK], before[2] = {0, 0};
+        Around around = rows_around(mask, r);
+        for (int64_t j = 0; j < words; j += BLOCK) {
+            int64_t n = words - j < BLOCK ? words - j : BLOCK;
+            /* twice, so that the compiler knows n in most cases */
+            if (!(n == BLOCK ? find_edge(&around, j, BLOCK, before, edge) : find_edge(&around, j, n, before, edge)))
                 continue;
-            }
-            for (; edge; edge &= edge - 1) {
-                int64_t *vertex = out + ndim * found++;
-                if (ndim == 3) vertex[0] = r / lattice;
-                vertex[ndim - 2] = ndim == 3 ? r % lattice : r;
-                vertex[ndim - 1] = 64 * j + lowest_bit(edge);
-            }
+            for (int64_t k = 0; k < n; k++)
+                for (uint64_t rest = edge[k]; rest; rest &= rest - 1, found++) {
+                    if (found >= room) {
+                        found += bits_set(rest);
+                        break;
+                    }
+                    int64_t *vertex = out + ndim * found;
+                    if (ndim == 3) vertex[0] = r / lattice;
+                    vertex[ndim - 2] = ndim == 3 ? r % lattice : r;
+                    vertex[ndim - 1] = 64 * (j + k) + lowest_bit(rest);
+                }
         }
     }
     return found;
