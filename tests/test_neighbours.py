@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from marginkit.geometry import neighbours
@@ -18,6 +18,7 @@ def parts(seed: int, share: float, scale: float) -> np.ndarray:
     return np.asarray(found, dtype=object)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999), st.sampled_from([0.2, 0.5, 0.6, 0.9]), st.sampled_from([1e-12, 0.7, 1.0, 1.5, 4.0]))
 def test_pairs_that_are_near_are_those_of_a_tree_asked_both_ways(seed: int, share: float, reach: float) -> None:
     shapes = parts(seed, share, 0.7)
@@ -28,6 +29,7 @@ def test_pairs_that_are_near_are_those_of_a_tree_asked_both_ways(seed: int, shar
     assert len(set(zip(first.tolist(), second.tolist()))) == len(first)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 999), st.sampled_from([0.2, 0.6, 0.9]))
 def test_holders_of_points_are_those_of_a_tree(seed: int, share: float) -> None:
     areas = parts(seed, share, 1.0)

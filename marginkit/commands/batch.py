@@ -85,7 +85,8 @@ def batch(
     for text in report.notes:
         say(f"note: {text}")
     say(
-        f"{report.cases} {'case' if report.cases == 1 else 'cases'}, {report.resumed} taken over, {report.failed} failed: {out / report.written[0]}"
+    cases = "1 case" if report.cases == 1 else f"{report.cases} cases"
+    say(f"{cases}, {report.resumed} taken over, {report.failed} failed: {out / report.written[0]}")
     )
     if report.failed:
         raise typer.Exit(COULD_NOT if report.failed == report.cases else SOME_FAILED)
