@@ -3,6 +3,7 @@
 xvfb-run -a -s "-screen 0 1600x1000x24" python docs/screenshots.py [FOLDER [PART…]]
 """
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -46,6 +47,7 @@ class Session:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.viewer = napari.Viewer()
+        self.viewer.theme = os.environ.get("NAPARI_THEME", "dark")
         self.viewer.window.resize(1500, 950)
         self.viewer.canvas.overlays.scale_bar.visible = True
 
@@ -111,23 +113,32 @@ def calibrating(session: Session) -> None:
     session.viewer.layers["known length"].add_lines([[550.0, 100.0], [550.0, 500.0]])
     panel.length.setText("10mm")
     session.picture("no-scale")
-    panel.take_drawn()
-    session.picture("calibrate")
 
 
 def segmenting(session: Session) -> None:
-    """The threshold of a fluorescence image, tried while it changes."""
+    """The slider of a threshold, its value told against a background that was painted."""
     session.start("fluorescence")
-    del session.viewer.layers["signal"], session.viewer.layers["specimen"]
+    session.viewer.layers.remove("signal")
+    session.viewer.layers["specimen"].visible = False
+    image = session.viewer.layers["fluorescence"]
+    painted = np.zeros(image.data.shape, np.uint8)
+    painted[200:280, 90:190] = 1
+    where = {"scale": image.scale, "units": image.units, "axis_labels": image.axis_labels}
+    ground = session.viewer.add_labels(painted, name="background", opacity=0.4, **where)
     panel = session.panel("Segment")
     panel.what.setCurrentText("signal")
-    panel.method.setCurrentText("threshold")
-    panel.set_option("above", "otsu")
+    panel.method.setCurrentText("fluorescence")
     panel.set_option("smooth_px", "2")
-    panel.live.setChecked(True)
-    panel.run()
-    wait(lambda: not panel._timer.isActive() and not panel._runner.busy)
+    panel.ground.choose(ground)
+    panel.preview.start()
+    wait(lambda: panel.preview.slider.isEnabled())
+    panel.preview.slider.setSliderDown(True)
+    panel.preview.slider.setValue(panel.preview.slider.maximum() // 4)
     session.picture("segment")
+    panel.preview.slider.setSliderDown(False)
+    panel.run()
+    wait(lambda: not panel._runner.busy)
+    session.picture("found")
 
 
 def training(session: Session) -> None:
@@ -175,12 +186,13 @@ def edges(session: Session) -> None:
 def stack(session: Session) -> None:
     """A stack, measured and shown in 3-D."""
     session.start("stack")
-    session.measured(policies=("uicc-r-plus-1mm",))
+    panel = session.measured(policies=("uicc-r-plus-1mm",))
     session.viewer.layers["specimen"].visible = False
     session.viewer.layers["stack"].opacity = 0.15
     session.viewer.dims.ndisplay = 3
     session.viewer.reset_view()
     session.viewer.scene.camera.angles = (-40, 30, 110)
+    wait(lambda: not panel._timer.isActive() and not panel._runner.busy)
     session.picture("stack", fit=False)
 
 
@@ -200,6 +212,7 @@ def exporting(session: Session) -> None:
         panel.message.say(panel.message.text().replace(folder, "results"), "good")
         words = panel.line.text().split()
         panel.line.setText(" ".join(["marginkit measure", Path(words[2]).name, *words[3:]]))
+        panel.line.setCursorPosition(0)
         session.picture("export")
 
 
@@ -230,6 +243,7 @@ def reviewing(session: Session) -> None:
         wait(lambda: not panel._runner.busy)
         panel.cohort.setText("cohort.csv")
         panel.folder.setText("results")
+        panel.options.setCursorPosition(0)
         session.picture("review")
 
 

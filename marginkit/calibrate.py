@@ -9,6 +9,7 @@ which. What makes a single one hard to believe is in ``marginkit.doubts``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import combinations
 
@@ -21,6 +22,7 @@ AGREE = 0.01
 SQUARE, OBLONG = 0.005, 0.20
 REMEDY = "Give --pixel-size, or draw a ruler in napari."
 CONFIRM = "Give --pixel-size, or confirm this one."
+UNSURE = re.compile(r"±|\+/?-")
 
 
 def resolve(
@@ -60,12 +62,17 @@ def _resolve(claims: Sequence[Claim], kind: str, ndim: int, confirm: bool) -> tu
 def typed(text: str, ndim: int) -> Calibration:
     """The pixel size that a user typed: ``0.5um``, or one length an axis in array order, ``5mm,0.1mm,0.1mm``.
 
+    How far it may be off can follow, relative: ``0.5um±1%`` or ``0.5um+-0.01``.
     E-CAL-08 where a unit is missing, or where the number of lengths is neither 1 nor ``ndim``.
 
     >>> typed("0.5um", 2).spacing_mm
     (0.0005, 0.0005)
+    >>> typed("0.5um+-2%", 2).relative_uncertainty
+    0.02
     """
-    words = lengths(text)
+    size, *unsure = UNSURE.split(text)
+    share = _share(unsure, text)
+    words = lengths(size)
     if len(words) not in (1, ndim):
         raise CalibrationError(
             "E-CAL-08", f"pixel size {text[:60]!r} not understood", cause=f"{len(words)} lengths for {ndim} axes"
@@ -79,10 +86,38 @@ def typed(text: str, ndim: int) -> Calibration:
         )
     numbers = [units.length_mm(word) for word in words]
     spacing_mm = tuple(n.value for n in numbers) * (ndim if len(words) == 1 else 1)
-    flags = ["decimal_comma"] if any(n.comma for n in numbers) else []
-    if _unequal(spacing_mm) > SQUARE:
-        flags.append("anisotropic")
-    return Calibration(check_spacing(spacing_mm, ndim), "typed", text.strip(), flags=tuple(flags))
+    flags = (*(("decimal_comma",) if any(n.comma for n in numbers) else ()), *oblong(spacing_mm))
+    return Calibration(check_spacing(spacing_mm, ndim), "typed", text.strip(), share, flags)
+
+
+def oblong(spacing_mm: Sequence[float]) -> tuple[str, ...]:
+    """The flag of pixels that are not square, where they are not."""
+    return ("anisotropic",) if _unequal(spacing_mm) > SQUARE else ()
+
+
+def _share(words: Sequence[str], text: str) -> float:
+    """A relative uncertainty of ``1%`` or ``0.01``, 0 where none is written; E-CAL-08 where it is none."""
+    if not words:
+        return 0.0
+    number, percent, rest = words[0].strip().partition("%")
+    try:
+        share = units.number(number, comma=True).value / (100 if percent else 1)
+    except CalibrationError:
+        share = -1.0
+    if len(words) > 1 or rest or not 0 <= share < 1:
+        cause, remedy = f"how far off is {words[0].strip()[:40]!r}", "Write it in per cent: 0.5um±1%."
+        raise CalibrationError("E-CAL-08", f"pixel size {text[:60]!r} not understood", cause=cause, remedy=remedy)
+    return share
+
+
+def exact(taken: Calibration) -> str:
+    """Spacing and uncertainty of a calibration as they would be typed, to the last digit.
+
+    >>> exact(Calibration((0.5, 0.48), "ruler", relative_uncertainty=0.02))
+    '0.5mm,0.48mm+-0.02'
+    """
+    size = ",".join(f"{s!r}mm" for s in taken.spacing_mm)
+    return f"{size}+-{taken.relative_uncertainty!r}" if taken.relative_uncertainty else size
 
 
 def against(taken: Calibration, claims: Sequence[Claim], kind: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

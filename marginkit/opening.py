@@ -14,7 +14,7 @@ from types import ModuleType
 
 from marginkit import calibrate, files, scaling, shelf
 from marginkit.errors import AxesError, FileError, MarginError
-from marginkit.records import Picture
+from marginkit.records import Calibration, Picture
 
 
 def open(
@@ -31,6 +31,7 @@ def open(
     Parameters
     ----------
     pixel_size : ``0.5um``, or one length an axis in array order; it wins over what the file says, and is recorded.
+        ``0.5um±1%`` says how far it may be off.
         ``ruler`` (``ruler:tick=1mm``), ``marker:size=10mm`` or ``points:y,x,y,x=10mm`` reads it off the picture.
     confirm : the user vouches for a pixel size that would be refused as implausible.
     mask : of a palette the indices are wanted, not the colours.
@@ -129,6 +130,25 @@ def _typed(picture: Picture, pixel_size: str, ndim: int) -> Picture:
             typed = calibrate.typed(pixel_size, ndim)
         except MarginError as error:
             raise error.about(picture.name) from error
+    return _with(picture, replace(typed, asked=pixel_size.strip()))
+
+
+def retaken(picture: Picture, taken: Calibration) -> tuple[Picture, tuple[str, ...]]:
+    """(the picture with a calibration that was taken of it before, words of the command line that give the same).
+
+    picture : before anything was decided of its pixel size. What the file says of itself is weighed as ever.
+    """
+    plain = replace(taken, flags=(), asked="")
+    for confirm, words in ((False, ()), (True, ("--confirm-pixel-size",))):
+        found = calibrated(picture, confirm=confirm)
+        if found.calibration is not None and replace(found.calibration, flags=()) == plain:
+            return found, words
+    own = replace(taken, flags=calibrate.oblong(taken.spacing_mm))
+    return _with(picture, own), ("--pixel-size", taken.asked or calibrate.exact(taken))
+
+
+def _with(picture: Picture, typed: Calibration) -> Picture:
+    """The picture with a calibration that is not its file's own, and what speaks against it."""
     flags, notes = calibrate.against(typed, picture.claims, picture.kind)
     taken = replace(typed, flags=tuple(dict.fromkeys((*typed.flags, *flags))))
     return replace(

@@ -78,7 +78,7 @@ class Calibration:
 
     spacing_mm : array order, spatial axes only. source, detail : as in the claim that was taken.
     relative_uncertainty : of the length, e.g. 0.01; 0 where the source states none.
-    flags : names from ``marginkit.flags``.
+    flags : names from ``marginkit.flags``. asked : the words of ``--pixel-size``, where they gave it.
     """
 
     spacing_mm: tuple[float, ...]
@@ -86,9 +86,12 @@ class Calibration:
     detail: str = ""
     relative_uncertainty: float = 0.0
     flags: tuple[str, ...] = ()
+    asked: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spacing_mm", check_spacing(self.spacing_mm))
+        if not 0 <= self.relative_uncertainty < 1:
+            raise CalibrationError("E-CAL-02", "impossible uncertainty", cause=f"{self.relative_uncertainty!r}")
         if not self.source:
             raise CalibrationError("E-CAL-01", "calibration without a source", remedy="Name where it comes from.")
 
@@ -482,6 +485,9 @@ class Segmenter(Protocol):
 
     ``NAME`` is unique; ``GIVES`` names what it can find (tissue, tumor, signal, ink); ``Options`` is a frozen
     dataclass whose defaults are all usable; ``segment`` returns a Region on the picture's grid.
+
+    Where one option is a threshold, ``SLIDER`` may name it and ``values(picture, options)`` give the array that it is
+    compared with: viewers then offer a slider.
     """
 
     NAME: str

@@ -49,7 +49,7 @@ def scale(picture: Picture, text: str) -> Scale:
     if word == "points":
         if not (match := _POINTS.fullmatch(rest)):
             raise _not_understood(text)
-        return known.between(known.points(match[1]), match[2], pixels(picture).shape)
+        return known.between(known.points(match[1]), match[2], _plane(picture))
     options = _options(text, rest, ("tick", "box") if word == "ruler" else ("size",))
     if word == "ruler":
         return reading.read(pixels(picture), options.get("tick", ""), box(options["box"]) if "box" in options else None)
@@ -69,6 +69,15 @@ def box(text: str) -> tuple[int, int, int, int]:
         raise UsageError("E-USE-11", f"box {text[:60]!r} not understood", remedy="Write y,x,height,width in pixels.")
     top, left, height, width = (int(word) for word in words)
     return top, left, height, width
+
+
+def _plane(picture: Picture) -> tuple[int, int]:
+    """(height, width) of a picture of one plane; its pixels are not read. AxesError E-AXE-05 where it has more."""
+    if any(n != 1 for axis, n in zip(picture.axes, picture.shape) if axis in "TZ"):
+        cause = f"axes {picture.axes}, shape {picture.shape}"
+        raise AxesError("E-AXE-05", "a length is known in one plane", cause=cause, file=picture.name)
+    sizes = dict(zip(picture.axes, picture.shape))
+    return sizes["Y"], sizes["X"]
 
 
 def pixels(picture: Picture) -> NDArray[Any]:

@@ -162,6 +162,22 @@ def test_typed_is_refused_where_it_is_not_clear(text: str, ndim: int) -> None:
         calibrate.typed(text, ndim)
 
 
+@pytest.mark.parametrize(
+    ("text", "share"), [("0.5um±1%", 0.01), ("0.5um +/- 2.5 %", 0.025), ("5mm,0.1mm,0.1mm+-0.04", 0.04), ("1mm", 0.0)]
+)
+def test_how_far_a_typed_size_may_be_off(text: str, share: float) -> None:
+    taken = calibrate.typed(text, 3 if "," in text else 2)
+    assert taken.relative_uncertainty == share
+    assert calibrate.typed(calibrate.exact(taken), len(taken.spacing_mm)).relative_uncertainty == share
+    assert calibrate.typed(calibrate.exact(taken), len(taken.spacing_mm)).spacing_mm == taken.spacing_mm
+
+
+@pytest.mark.parametrize("text", ["0.5um±", "0.5um±1mm", "0.5um±100%", "0.5um+--1%", "0.5um±1%±1%", "±1%"])
+def test_an_uncertainty_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(CalibrationError, match="E-CAL-08"):
+        calibrate.typed(text, 2)
+
+
 def test_typed_against_the_file() -> None:
     assert calibrate.against(calibrate.typed("0.499um", 2), [GOOD], "slide") == ((), ())
     flags, notes = calibrate.against(calibrate.typed("0.25um", 2), [GOOD], "slide")

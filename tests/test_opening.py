@@ -78,6 +78,21 @@ def test_typed_size_is_checked_and_names_the_file(tmp_path: Path) -> None:
     assert mk.open(tmp_path / "a.tif", pixel_size="1e-3 mm").spacing_mm == (0.001, 0.001)
 
 
+@pytest.mark.parametrize("way", ["0.5mm+-2%", "0.5mm,0.4mm", "points:0,0,0,30=1cm"])
+def test_a_calibration_is_taken_again_by_the_words_that_gave_it(tmp_path: Path, way: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((9, 40), np.uint8), resolution=(20, 20), resolutionunit="CENTIMETER")
+    raw = mk.uncalibrated(tmp_path / "a.tif")
+    typed = mk.calibrated(raw, way)
+    assert typed.calibration is not None
+    again, words = mk.retaken(raw, typed.calibration)
+    assert words == ("--pixel-size", way)
+    assert (again.calibration, again.warnings) == (typed.calibration, typed.warnings)
+    assert mk.calibrated(raw, words[1]).calibration == typed.calibration
+    own = mk.calibrated(raw)
+    assert own.calibration is not None
+    assert mk.retaken(raw, own.calibration) == (own, ())
+
+
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match=r"^a\.tif: .*E-FILE-11\): No such file"):
         mk.open(tmp_path / "a.tif")

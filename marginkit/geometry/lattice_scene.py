@@ -317,6 +317,11 @@ class LatticeScene:
         index = np.indices(self._lattice.shape).reshape(self.ndim, -1).T
         return masks.packed(pixels_in(wall, self._lattice, index).reshape(self._lattice.shape))
 
+    def middles_px(self) -> Floats:
+        """(n, ndim) the middle of each face, index units."""
+        middle: Floats = np.mean([self._lattice.corner_px(corner) for corner in self._faces.corners()], axis=0)
+        return middle
+
     def in_region(self, region: NDArray[np.bool_] | Any) -> Bools:
         """For each face whether it touches a pixel of a mask, or has its midpoint in a polygon."""
         return in_region(self._faces, self._lattice, region)

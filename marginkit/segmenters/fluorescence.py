@@ -23,6 +23,7 @@ from marginkit.segmenters import _backgrounds, _counts, _ground, _lightjson, _tr
 
 NAME = "fluorescence"
 GIVES = ("signal", "tumor")
+SLIDER = "threshold"  # the option that is compared with ``values``
 ON_PIXELS = ("background", "dark", "flat", "image", "landmarks")  # options that may name a file
 
 
@@ -119,6 +120,12 @@ def segment(picture: Picture, options: Options, around: Around | None = None) ->
         raise UsageError("E-USE-03", "fluorescence: options do not fit together", cause=cause, file=picture.name)
     found = sought(picture, options, evenly(picture, options, around or Around()))
     return Region(found.mask, maker=found.told, flags=found.flags)
+
+
+def values(picture: Picture, options: Options) -> NDArray[Any]:
+    """What a threshold is compared with: counts of the channel, evened and smoothed where asked."""
+    around = evenly(picture, options, Around())
+    return _counts.smoothed(_counts.usable(_counts.counts(picture, options, around), around), options.smooth_px)
 
 
 def plain_counts(picture: Picture, options: Options) -> NDArray[Any]:

@@ -62,21 +62,32 @@ def segment(picture: Picture, options: Options) -> Region:
     CalibrationError : the model wants a pixel size and the image has none.
     """
     if not options.model:
-        raise UsageError("E-USE-03", "pixels: no model", remedy="Give model=FILE; marginkit train makes one.")
+        raise UsageError(
+            "E-USE-03",
+            "pixels: no model",
+            remedy="Give model=FILE; scribbles make one (marginkit train, or Train in napari).",
+        )
     trained = model.read(options.model)
     target = _target(trained.card, options.target)
     where = fitting(picture, trained, options.model)
     name = plain(Path(options.model).name)
     told = f"pixels {name}, {trained.card.classes[target]} of {', '.join(trained.card.classes)}"
     found = probability(picture, trained, target, where, options.threads)
-    if picture.spacing_mm is None:
-        if options.min_area_mm2:
+    if options.min_area_mm2:
+        if picture.spacing_mm is None:
             raise picture.refusal or CalibrationError("E-CAL-01", "pixel size missing", file=picture.name)
-        return Region(_enlarged(found, where.shape), maker=told)
+        spacing_mm, _ = where.placed(picture, BLOCK_PX)
+        if spacing_mm is not None:
+            _doubt_small(found, options.min_area_mm2 / (spacing_mm[0] * spacing_mm[1]))
+    return placed(picture, found, where, told)
+
+
+def placed(picture: Picture, chance: NDArray[Any], where: Grid, maker: str) -> Region:
+    """Blocks of a grid as a region of the picture; of one without a pixel size on the picture's own pixels."""
+    if picture.spacing_mm is None:
+        return Region(_enlarged(chance, where.shape), maker=maker)
     spacing_mm, origin_px = where.placed(picture, BLOCK_PX)
-    if options.min_area_mm2 and spacing_mm is not None:
-        _doubt_small(found, options.min_area_mm2 / (spacing_mm[0] * spacing_mm[1]))
-    return Region(found, spacing_mm, origin_px, maker=told)
+    return Region(chance, spacing_mm, origin_px, maker=maker)
 
 
 def _doubt_small(chance: NDArray[np.float32], fewest: float) -> None:

@@ -20,6 +20,7 @@ from marginkit.segmenters._levels import grid
 
 NAME = "threshold"
 GIVES = ("tissue", "tumor", "signal")
+SLIDER = "above"  # the option that is compared with ``values``
 WIDEST_PX = 500
 Found: TypeAlias = Literal["otsu", "li", "triangle"]
 
@@ -68,12 +69,7 @@ def segment(picture: Picture, options: Options) -> Region:
     PixelError : E-PIX-03 no finite value, E-PIX-04 one value everywhere and the threshold was to be found in it.
     AxesError, UsageError : the channel or level is not there, or was not said.
     """
-    pixels, name = channel(picture, options.channel, options.level)
-    known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, bool)
-    if not known.any():
-        raise PixelError("E-PIX-03", "no finite value", cause=f"{pixels.size} pixels of {name}", file=picture.name)
-    if options.smooth_px:
-        pixels = _smoothed(pixels, known, options.smooth_px)
+    pixels, known, name = _known(picture, options)
     mask = known
     said = []
     for word, wanted in (("above", options.above), ("below", options.below)):
@@ -92,6 +88,21 @@ def segment(picture: Picture, options: Options) -> Region:
         maker=f"threshold {name} {' and '.join(said)}{smoothed}{tidied}{where}",
         flags=() if known.all() else ("excluded_values",),
     )
+
+
+def values(picture: Picture, options: Options) -> NDArray[Any]:
+    """What ``above`` and ``below`` are compared with: the channel, smoothed where asked; errors as of ``segment``."""
+    pixels, known, _ = _known(picture, options)
+    return pixels if known.all() else np.where(known, pixels, np.nan)
+
+
+def _known(picture: Picture, options: Options) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
+    """(pixels, which of them are finite, the channel's name)."""
+    pixels, name = channel(picture, options.channel, options.level)
+    known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, bool)
+    if not known.any():
+        raise PixelError("E-PIX-03", "no finite value", cause=f"{pixels.size} pixels of {name}", file=picture.name)
+    return _smoothed(pixels, known, options.smooth_px) if options.smooth_px else pixels, known, name
 
 
 def _smoothed(pixels: NDArray[Any], known: NDArray[np.bool_], sigma_px: float) -> NDArray[Any]:

@@ -6,7 +6,6 @@ says, and where they differ by more than a per cent the result carries it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,18 +13,21 @@ from qtpy.QtWidgets import QLineEdit
 
 from marginkit import opening, scaling, units
 from marginkit.errors import CalibrationError, MarginError
-from marginkit.records import Picture
+from marginkit.records import Calibration, Picture
+from marginkit.rulers import known
+from marginkit.rulers.scale import together
 
-from . import pictures, placing
+from . import pictures, placing, rescaling
 from .forms import LayerChoice, Message, beside, button, form
-from .reading import NO_SCALE
+from .undoing import RULER
 from .waiting import WaitingPanel
 
-RULER, RULED = "known length", "ruler found"
-ENDS_PX = 1.0  # how far each end of a drawn length may be off
+RULED = "ruler found"
 TYPED = "Size of one pixel with its unit; of a stack three: plane distance, row, column."
 CONFIRM = "Take what the file says against every doubt; the result says so."
 FIND = "Look for a ruler or a scale bar, and show what was found"
+USE = "Use the line and the length beside it"
+MOST = 50  # scales that can be taken back
 DRAW = "Draw a line along a ruler or anything whose length is known"
 
 
@@ -41,13 +43,16 @@ class Calibrate(WaitingPanel):
         self.typed.setPlaceholderText("0.5um, or 3mm,0.8mm,0.8mm")
         self.length.setPlaceholderText("10mm")
         self.believe = button("Believe it", self.confirm, CONFIRM)
+        self.undo_button = button("Undo", self.undo, "Take the last scale back; what was drawn stays on its pixels")
+        self.undo_button.setEnabled(False)
+        self._past: list[rescaling.Before] = []
         self.claims.setToolTip("Every statement of pixel size in the file, and why it is not believed.")
         image = (("Image", self.image, "All layers that lie on this image follow it."),)
         rows = (
             ("Pixel size", beside(self.typed, button("Take", self.take_typed, "Use the typed size of a pixel")), TYPED),
             ("Ruler", beside(self.tick, button("Find", self.find_ruler, FIND)), "A ruler or scale bar in the picture."),
             ("Known length", beside(self.length, button("Draw", self.draw, DRAW)), "How long the drawn line is: 10mm."),
-            ("", button("Take the drawn length", self.take_drawn, "Use the line and the length beside it"), ""),
+            ("", beside(button("Take the drawn length", self.take_drawn, USE), self.undo_button), ""),
         )
         self.rows.addWidget(self.units)
         self.rows.addLayout(form(image))
@@ -78,6 +83,7 @@ class Calibrate(WaitingPanel):
             return
         said = "\n".join(map(_told, picture.claims)) or "nothing"
         self.claims.say(f"The file says:\n{said}")
+        self.believe.setEnabled(any(claim.spacing_mm for claim in picture.claims))
         known = picture.calibration is not None
         told = "\n".join((f"Scale: {pictures.told(picture)}", *picture.warnings))
         self.state.say(told if known else f"No scale. {pictures.told(picture)}", "" if known else "error")
@@ -144,9 +150,8 @@ class Calibrate(WaitingPanel):
         ruler = self._ruler()
         if ruler is None or not len(ruler.data):
             raise CalibrationError("E-CAL-01", "no line is drawn", remedy="Press Draw, and draw one.")
-        length_mm = units.length_mm(self.length.text()).value
-        matrix, _ = placing.pixels(ruler).onto(placing.pixels(image))
-        return known_length(image, np.asarray(ruler.data[-1], np.float64) @ matrix.T, length_mm)
+        matrix, offset = placing.pixels(ruler).onto(placing.pixels(image))
+        return known_length(image, np.asarray(ruler.data[-1], np.float64) @ matrix.T + offset, self.length.text())
 
     def _ruler(self) -> Any:
         return next((one for one in self.viewer.layers if one.name == RULER and hasattr(one, "shape_type")), None)
@@ -159,13 +164,30 @@ class Calibrate(WaitingPanel):
             picture = way(image)
             if picture.calibration is None:
                 raise picture.refusal or CalibrationError("E-CAL-01", "no scale", cause=image.name)
-            left = apply(self.viewer, image, picture)
+            left, before = rescaling.apply(self.viewer, image, picture)
         except MarginError as error:
             self.message.fail(error)
             return
+        self._past = [*self._past[-MOST:], before]
+        self.undo_button.setEnabled(True)
         self.message.say(
             f"Taken. Not moved, for they do not lie on it: {', '.join(left)}." if left else "Taken.", "good"
         )
+        self.look()
+        self.units.look()
+
+    def undo(self) -> None:
+        """Take the last scale back, of what was drawn since then too."""
+        if not self._past:
+            self.message.say("Nothing to undo.")
+            return
+        before = self._past.pop()
+        self.undo_button.setEnabled(bool(self._past))
+        if not rescaling.undo(self.viewer, before):
+            self.message.say("The image of that scale is gone.", "error")
+            return
+        self.image.choose(before.image)
+        self.message.say(f"{before.image.name}: as it was before.", "good")
         self.look()
         self.units.look()
 
@@ -184,55 +206,32 @@ def found_ruler(wish: tuple[Any, Picture, str]) -> tuple[Picture, Any] | MarginE
     return picture, np.concatenate(lines) if lines else np.zeros((0, 2, 2))
 
 
-def known_length(image: Any, line_px: Any, length_mm: float) -> Picture:
+def known_length(image: Any, line_px: Any, length: str) -> Picture:
     """The picture of an image calibrated by a drawn line of known length; its pixels keep their shape.
 
-    line_px : (2 or more, ndim) ends in pixels of the image. E-CAL-02 where the line has no length or leaves its plane.
+    line_px : (2 or more, ndim) ends in pixels of the image. length : as typed, ``10mm``. E-CAL-02 where the image is a
+    stack; E-CAL-14 where the line is too short or leaves the image. On square pixels it is what ``points:…`` gives.
     """
-    shape = np.linalg.norm(placing.pixels(image).matrix, axis=0)[-2:]  # height and width of a pixel, to scale
-    along = (line_px[-1] - line_px[0])[-2:] * shape / shape[-1]
-    length_px = float(np.hypot(*along))
-    if image.ndim != 2 or length_px < 10 * ENDS_PX:
-        cause = f"{length_px:.1f} pixels on {image.ndim} axes"
-        raise CalibrationError("E-CAL-02", "the line cannot be used", cause=cause, remedy="Draw a long one in a plane.")
-    per_px = length_mm / length_px
-    words = ",".join(f"{per_px * ratio:.12g}mm" for ratio in shape / shape[-1])
-    picture = _calibrated(image, words)
-    assert picture.calibration is not None
-    detail = f"{length_mm:g} mm on {length_px:.1f} pixels"
-    share = 2 * ENDS_PX / length_px
-    taken = replace(picture.calibration, source=RULER, detail=detail, relative_uncertainty=share)
-    return replace(picture, calibration=taken)
+    if image.ndim != 2:
+        cause = f"{image.ndim} axes"
+        raise CalibrationError("E-CAL-02", "the line cannot be used", cause=cause, remedy="Type the size of a pixel.")
+    shape = np.linalg.norm(placing.pixels(image).matrix, axis=0)  # height and width of a pixel, to scale
+    if np.allclose(shape / shape[-1], 1, rtol=0, atol=1e-9):
+        ends = ",".join(repr(round(float(one), 3)) for one in (*line_px[0], *line_px[-1]))
+        return _calibrated(image, f"points:{ends}={length.strip()}")
+    length_mm = units.length_mm(length).value
+    length_px = float(np.hypot(*((line_px[-1] - line_px[0]) * shape / shape[-1])))
+    if length_px < known.SHORTEST_PX:
+        cause = f"it is {length_px:.1f} pixels long"
+        raise CalibrationError("E-CAL-14", "points of no use", cause=cause, remedy="Draw a longer line.")
+    share = together(2**0.5 * known.CLICK_PX / length_px)
+    sizes = tuple(length_mm / length_px * ratio for ratio in shape / shape[-1])
+    taken = Calibration(sizes, RULER, f"{length.strip()} over {length_px:.2f} pixels", share)
+    return opening.retaken(pictures.raw(image), taken)[0]
 
 
 def _calibrated(image: Any, words: str) -> Picture:
     return pictures.picture_of(image, pixel_size=words.strip() or "0")
-
-
-def apply(viewer: Any, image: Any, picture: Picture) -> list[str]:
-    """Give an image and all that lies on it a scale; names of the layers that could not follow."""
-    assert picture.calibration is not None
-    if len(picture.calibration.spacing_mm) != image.ndim:
-        raise CalibrationError("E-CAL-08", "a length for each axis is wanted", cause=f"{image.ndim} axes")
-    follow = [layer for layer in viewer.layers if layer is image or _follows(layer, picture)]
-    before = {layer: pictures.raw(layer) for layer in follow if layer is image or pictures.kept(layer) is not None}
-    left = placing.calibrate(image, follow, picture.calibration.spacing_mm)
-    left += [layer.name for layer in viewer.layers if layer not in follow]
-    for layer in follow:
-        if layer in before:
-            pictures.take(layer, picture, before[layer])
-        if layer.name not in left:
-            layer.name = layer.name.removesuffix(f" ({NO_SCALE})")
-    viewer.reset_view()
-    return left
-
-
-def _follows(layer: Any, picture: Picture) -> bool:
-    """Whether a layer is of that picture: another channel of it, or drawn. An image of another file is not."""
-    known = pictures.kept(layer)
-    if known is not None:
-        return bool(picture.sha256) and known.sha256 == picture.sha256
-    return type(layer).__name__ != "Image"
 
 
 def _wide(image: Any) -> float:

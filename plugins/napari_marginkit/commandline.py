@@ -7,6 +7,7 @@ number is the same to the last digit.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -82,16 +83,23 @@ def _feature(request: Request, region: Region, name: str) -> dict[str, Any]:
     return {"type": "Feature", "geometry": json.loads(shapely.to_geojson(shape)), "properties": properties}
 
 
-def words(request: Request, sources: Mapping[str, str]) -> list[str]:
+def words(request: Request, sources: Mapping[str, str], folder: Path) -> list[str]:
     """The words of the command line; none where a region is in no file or the image is none."""
     if not request.source or set(sources) != set(parts(request)):
         return []
-    return ["marginkit", "measure", request.source, *_regions(sources), *_options(request)]
+    return ["marginkit", "measure", seen_from(folder, request.source), *_regions(sources), *_options(request)]
 
 
-def line(request: Request, sources: Mapping[str, str]) -> str:
+def line(request: Request, sources: Mapping[str, str], folder: Path) -> str:
     """The command line, to be run in the folder of the sources; empty where there is none."""
-    return shlex.join(words(request, sources))
+    return shlex.join(words(request, sources, folder))
+
+
+def seen_from(folder: Path, file: str) -> str:
+    """A file's path from a folder, so that both can be moved together; whole where only the root is above both."""
+    here, there = folder.resolve(), Path(file).resolve()
+    shared = [one for one in here.parents if one in there.parents and one.parent != one]
+    return Path(os.path.relpath(there, here)).as_posix() if shared else str(there)
 
 
 def _regions(sources: Mapping[str, str]) -> Iterator[str]:
@@ -121,20 +129,13 @@ def _options(request: Request) -> Iterator[str]:
 def lost(request: Request) -> str:
     """What the command line cannot say of the scale; empty where it says everything."""
     taken = request.picture.calibration
-    if taken is None or not taken.relative_uncertainty or "--pixel-size" not in _scale(request):
+    if taken is None or taken.asked or "--pixel-size" not in _scale(request):
         return ""
-    share = f"±{100 * taken.relative_uncertainty:.2g} %, from {taken.source}"
-    return f"The line gives the scale without its uncertainty ({share}): intervals are narrower."
+    return f"The line gives the scale as a typed one; that it is from {taken.source} ({taken.detail}) is lost."
 
 
 def _scale(request: Request) -> tuple[str, ...]:
     """The pixel size, where the file alone does not decide it."""
     taken = request.picture.calibration
     plain = replace(request.picture, calibration=None, refusal=None, flags=(), warnings=())
-    for confirm, said in ((False, ()), (True, ("--confirm-pixel-size",))):
-        found = opening.calibrated(plain, confirm=confirm).calibration
-        if taken is not None and found is not None and (found.spacing_mm, found.source) == (
-            taken.spacing_mm, taken.source,
-        ):  # fmt: skip
-            return said
-    return ("--pixel-size", ",".join(f"{s!r}mm" for s in request.inputs.spacing_mm))
+    return () if taken is None else opening.retaken(plain, taken)[1]

@@ -20,11 +20,10 @@ from marginkit.reports._edge import Steps, steps
 from marginkit.reports._frame import areas
 from marginkit.wording import millimetres, shown
 
-from . import bands
+from . import bands, unmeasured
 from .asking import Request
+from .unmeasured import CUT, OTHER, PAINTED, UNKNOWN, UNSEEN
 
-CUT, OTHER, UNSEEN, UNKNOWN = range(4)
-PAINTED = {"natural": OTHER, "hole": OTHER, "section": UNSEEN, "frame": UNSEEN, "unknown": UNKNOWN}
 UNSEEN_COLOUR = "#cc79a7"  # not in the scale of distances
 BESIDE_PX = 0.75  # a painted pixel on either side of a step
 
@@ -125,7 +124,11 @@ def _edge(
         return _lines(along, kinds(case, walked), width_px, far_mm, ink)
     profile = case.result.profile
     points = _in_stack(profile.edge_px, case)
-    return points, _coloured(profile.distance_mm, np.ones(len(points), bool), far_mm)
+    colours = _coloured(profile.distance_mm, np.ones(len(points), bool), far_mm)
+    if case.result.ndim == 2:
+        return points, colours
+    aside, style = unmeasured.places(request, case)
+    return np.concatenate([points, aside]), np.concatenate([colours, plain(style, ink)])
 
 
 def _lines(along: Along, style: Any, width_px: float, far_mm: float, ink: tuple[float, ...]) -> tuple[Floats, Floats]:
@@ -183,6 +186,14 @@ def dashed(colours: Floats, kind: Any, ink: tuple[float, ...], dash: int) -> Flo
     colours[kind == UNKNOWN] = ink
     gap = ((kind == UNSEEN) & (at % 3 == 2)) | ((kind == UNKNOWN) & (at % 2 == 1))
     colours[gap, 3] = 0.0
+    return colours
+
+
+def plain(style: Any, ink: tuple[float, ...]) -> Floats:
+    """(n, 4) colours of outline that is no cut edge: grey, unseen or unknown."""
+    colours = np.tile(np.append(np.array(_colours.OTHER_EDGE) / 255, 1.0), (len(style), 1))
+    colours[style == UNSEEN] = _rgba(UNSEEN_COLOUR)
+    colours[style == UNKNOWN] = ink
     return colours
 
 

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QLineEdit
 
 from marginkit.geometry.scene import CLASSES
 
-from . import blank, pictures, roles
+from . import blank, pictures, roles, undoing
 from .forms import LayerChoice, Message, Panel, Words, beside, button, form
 from .inking import Inks
 
@@ -57,6 +57,11 @@ class Edges(Panel):
         self.rows.addWidget(self.units)
         self.rows.addLayout(form(rows))
         self.inks = Inks(self.viewer, self.image)
+        undo = button(
+            "Undo", self.undo, "Take the last edit of the chosen layer back, or of what was drawn last (Ctrl+Z)"
+        )
+        redo = button("Redo", self.redo, "Do it again (Ctrl+Shift+Z)")
+        self.rows.addWidget(beside(undo, redo))
         self.rows.addWidget(self.names)
         self.rows.addWidget(self.message)
         self.rows.addWidget(self.inks)
@@ -78,6 +83,16 @@ class Edges(Panel):
         known = {} if layer is None else roles.names_of(layer)
         told = ", ".join(f"{label} {name}" for label, name in sorted(known.items()))
         self.names.say(f"Named margins: {told or 'none yet'}")
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        name = undoing.back(self.viewer)
+        self.message.say(f"Undone: {name}." if name else "Nothing to undo.")
+
+    def redo(self) -> None:
+        """Do the last edit again that was taken back."""
+        name = undoing.back(self.viewer, redo=True)
+        self.message.say(f"Done again: {name}." if name else "Nothing to do again.")
 
     def paint_class(self) -> None:
         """Paint the chosen class."""

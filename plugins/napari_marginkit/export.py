@@ -107,5 +107,5 @@ def write(shown: tuple[Request, Measured] | None, folder: str, name: str, masks:
     if not masks:
         return Written(written, "")
     sources, regions = commandline.write(request, target)
-    line = commandline.line(replace(request, case=case.case), sources)
+    line = commandline.line(replace(request, case=case.case), sources, target)
     return Written(written + regions, line, commandline.lost(request) if line else "")

@@ -27,11 +27,12 @@ from qtpy.QtWidgets import (
 
 from marginkit.errors import MarginError
 
-from . import placing, roles
+from . import placing, roles, undoing
 from .showing import ROLE
 
 Signal: Any = vars(QtCore)["Signal"]  # a name that qtpy gives to that of the binding
 NONE = "—"
+NARROWEST_PX = 360  # of a panel
 TINT = {"error": "#d55e00", "good": "#009e73", "": "palette(text)"}
 
 
@@ -261,11 +262,26 @@ class Panel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.body = QWidget()
+        self.body.installEventFilter(self)
         self.rows = QVBoxLayout(self.body)
         self.setWidget(self.body)
         self.units = UnitsNotice(viewer)
+        undoing.follow(viewer.layers)
+        viewer.layers.events.inserted.connect(
+            undoing.inserted
+        )  # and stays: the history is the layer's, not the panel's
         self.message = Message()
-        self.setMinimumWidth(360)
+
+    def minimumSizeHint(self) -> QtCore.QSize:
+        """As wide as its rows need: opened below a narrower panel it would be cut at the right."""
+        wide = self.body.minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QtCore.QSize(max(NARROWEST_PX, wide), super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Hear of rows that need another width."""
+        if watched is self.body and event.type() == QtCore.QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
 
     @property
     def closed(self) -> bool:

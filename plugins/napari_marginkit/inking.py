@@ -22,7 +22,7 @@ from marginkit.records import Picture, Region
 
 from . import keeping, pictures, placing, roles, taking
 from .forms import LayerChoice, Message, Words, beside, button, form
-from .segment import place_of, put_labels
+from .segmented import place_of, put_labels
 from .waiting import waiting_bar
 from .working import Runner
 
@@ -203,8 +203,27 @@ def _box(image: Any, position: Any) -> tuple[int, int, int, int]:
 
 
 def put(viewer: Any, wish: Wish, found: Zones) -> Any:
-    """The named margins as a label layer; on the same grid the old one is changed in one step of undo."""
-    look = roles.look(roles.NAMES, found.names)
+    """The named margins as a label layer; on the same grid the old one is changed in one step of undo.
+
+    A name keeps the label that it has there, so that undone pixels bear the names that they had.
+    """
+    old = next((one for one in viewer.layers if roles.role_of(one) == roles.NAMES), None)
+    known = {} if old is None else roles.names_of(old)
+    names, of = numbered(found.names, known)
+    look = roles.look(roles.NAMES, names)
     place = place_of(wish.place, wish.picture.spacing_mm or (), found.region)
     look["metadata"][pictures.KEY]["maker"] = found.region.maker
-    return put_labels(viewer, roles.NAMES, np.asarray(found.region.data), {**look, **place})
+    return put_labels(viewer, roles.NAMES, of[np.asarray(found.region.data)], {**look, **place})
+
+
+def numbered(found: Mapping[int, str], known: Mapping[int, str]) -> tuple[dict[int, str], Any]:
+    """(label to name of all that are known now, (256,) uint8 from a label of ``found`` to that).
+
+    >>> numbered({1: "deep"}, {1: "superior"})[0]
+    {1: 'superior', 2: 'deep'}
+    """
+    label = {name: number for number, name in known.items()}
+    of = np.zeros(256, np.uint8)
+    for number, name in found.items():
+        of[number] = label.setdefault(name, max(label.values(), default=0) + 1)
+    return {number: name for name, number in label.items()}, of

@@ -28,6 +28,7 @@ from .showing import ROLE
 
 SCHEMA, SUFFIX, FOLDER = "marginkit.case/1", ".marginkit.json", ".layers"
 ASKED, PALETTE = "asked", "palette"  # what an image's metadata holds besides
+MOST_PX = 1 << 30  # of a pyramid of labels
 LAYERS = ("target", "specimen", "edge", "names", "barrier")
 PLAIN = ("role", "target_labels", "specimen_labels", "sectors", "state", "boundary", "holes", "radiotherapy", "case")
 
@@ -105,6 +106,7 @@ def _image(image: Any) -> dict[str, Any]:
             "source": taken.source,
             "detail": taken.detail,
             "relative_uncertainty": taken.relative_uncertainty,
+            "asked": taken.asked,
         }
     return told | {"sample": image.source.sample[1]} if getattr(image.source, "sample", None) else told
 
@@ -121,7 +123,9 @@ def _of_file(layer: Any, digest: str) -> bool:
 def _kind(layer: Any) -> str:
     """How a layer is kept; empty where it is not."""
     name = type(layer).__name__.lower()
-    if _ours(layer) or name not in ("labels", "shapes", "image") or getattr(layer, "multiscale", False):
+    if _ours(layer) or name not in ("labels", "shapes", "points", "image"):
+        return ""
+    if getattr(layer, "multiscale", False) and (name != "labels" or pictures.level0(layer).size > MOST_PX):
         return ""
     made = name != "image" or (pictures.kept(layer) is None and bool(roles.role_of(layer) or _maker(layer)))
     return name if made and not getattr(layer, "rgb", False) else ""
@@ -143,6 +147,8 @@ def _layer(layer: Any, folder: Path) -> dict[str, Any]:
         "opacity": float(layer.opacity),
         "place": {key: _plain(value) for key, value in place.items()},
     }
+    if told["kind"] == "points":
+        return told | _points(layer)
     return told | (_shapes(layer) if told["kind"] == "shapes" else _pixels(layer, folder))
 
 
@@ -152,22 +158,37 @@ def _plain(value: Any) -> Any:
 
 def _pixels(layer: Any, folder: Path) -> dict[str, Any]:
     memory = io.BytesIO()
-    ometiff.write(memory, np.asarray(layer.data), None, layer.name)
+    ometiff.write(memory, np.asarray(pictures.level0(layer)), None, layer.name)
     digest = hashlib.sha256(memory.getvalue()).hexdigest()
     name = f"{re.sub(r'[^A-Za-z0-9]+', '-', layer.name).strip('-')[:40] or 'layer'}-{digest[:12]}.ome.tif"
     if not (folder / name).exists() or files.sha256(folder / name) != digest:
         with files.write_atomic(folder / name) as stream:
             stream.write(memory.getvalue())
-    return {"file": name, "sha256": digest}
+    levels = [list(map(int, one.shape)) for one in layer.data] if getattr(layer, "multiscale", False) else []
+    return {"file": name, "sha256": digest, **({"levels": levels} if levels else {})}
+
+
+def _table(layer: Any) -> dict[str, list[str]]:
+    return {str(column): [_word(value) for value in layer.features[column]] for column in layer.features}
+
+
+def _points(layer: Any) -> dict[str, Any]:
+    return {
+        "points": np.asarray(layer.data, np.float64).tolist(),
+        "features": _table(layer),
+        "size": np.asarray(layer.size, np.float64).tolist(),
+        "symbol": [str(one) for one in layer.symbol],
+        "face_color": np.asarray(layer.face_color).tolist(),
+        "border_color": np.asarray(layer.border_color).tolist(),
+    }
 
 
 def _shapes(layer: Any) -> dict[str, Any]:
-    table = {str(column): [_word(value) for value in layer.features[column]] for column in layer.features}
     return {
         "shapes": [
             {"type": str(kind), "points": np.asarray(one).tolist()} for one, kind in zip(layer.data, layer.shape_type)
         ],
-        "features": table,
+        "features": _table(layer),
         "edge_width": [float(one) for one in layer.edge_width],
         "edge_color": np.asarray(layer.edge_color).tolist(),
         "face_color": np.asarray(layer.face_color).tolist(),

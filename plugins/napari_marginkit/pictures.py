@@ -19,6 +19,7 @@ from marginkit.records import Claim, Level, Picture
 from . import placing
 
 KEY = "marginkit"
+REMEDY = "In Calibrate find a ruler, draw a known length, or type the size of a pixel."
 SAME = 1e-6  # relative: the scale of a layer and of its calibration
 
 
@@ -31,9 +32,18 @@ def told(picture: Picture) -> str:
     """Pixel size and source in words; why there is none."""
     taken = picture.calibration
     if taken is None:
-        return str(picture.refusal or "no scale")
+        return str(here(picture).refusal or "no scale")
     size = " × ".join(f"{s:.6g}" for s in taken.spacing_mm)
     return f"{size} mm a pixel, from {taken.source}{f' ({taken.detail})' if taken.detail else ''}"
+
+
+def here(picture: Picture) -> Picture:
+    """The picture with a refusal that says what can be done in the viewer, not on the command line."""
+    error = picture.refusal
+    if error is None:
+        return picture
+    why = CalibrationError(error.code, error.what, cause=error.cause, remedy=REMEDY, file=error.file)
+    return replace(picture, refusal=why)
 
 
 def raw(layer: Any) -> Picture:
@@ -70,6 +80,10 @@ def spatial_shape(layer: Any) -> tuple[int, ...]:
 
 def picture_of(layer: Any, *, confirm: bool = False, pixel_size: str | None = None) -> Picture:
     """The picture of a layer, calibrated as the layer is, or with the refusal that says why it is not."""
+    return here(_picture_of(layer, confirm, pixel_size))
+
+
+def _picture_of(layer: Any, confirm: bool, pixel_size: str | None) -> Picture:
     known = kept(layer)
     if pixel_size:
         return opening.calibrated(raw(layer), pixel_size)

@@ -172,6 +172,12 @@ def _set_world(layer: Any, matrix: Floats, offset: Floats) -> None:
     layer.units = (MM,) * layer.ndim
 
 
+def move(layer: Any, matrix: Floats, units: Any) -> None:
+    """Put a layer's world through ``matrix``, and call the result by these units."""
+    _set_world(layer, matrix, np.zeros(layer.ndim))
+    layer.units = units
+
+
 def calibrate(image: Any, layers: Iterable[Any], spacing_mm: tuple[float, ...]) -> list[str]:
     """Give the image a pixel of ``spacing_mm`` and keep every layer of its axes on the same pixels of it.
 

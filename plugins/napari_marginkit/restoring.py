@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,11 @@ from marginkit import files, opening, samples, shelf
 from marginkit.errors import FileError, MarginError
 from marginkit.records import STATES, Calibration, Picture
 
-from . import keeping, pictures, roles
+from . import keeping, pictures, roles, segmented
 from .keeping import FOLDER, LAYERS, SCHEMA, SUFFIX
 
 LARGEST_BYTES = 1 << 27
+MOST_LEVELS = 20
 FORM = "form"
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 SAMPLES = {"excision": "he.ome.tif", "fluorescence": "fluorescence.ome.tif", "stack": "stack.ome.tif"}
@@ -108,24 +108,18 @@ def _beside(case: Path, image: Mapping[str, Any]) -> Path:
 
 def _calibrated(raw: Picture, told: Mapping[str, Any] | None) -> Picture:
     """The picture with the calibration that the case has; what the file says of itself is weighed as ever."""
-    own = opening.calibrated(raw)
     if told is None:
-        return own
+        return opening.calibrated(raw)
     taken = Calibration(
         tuple(float(s) for s in told["spacing_mm"]),
         str(told["source"]),
         str(told["detail"]),
         float(told["relative_uncertainty"]),
+        asked=str(told.get("asked", "")),
     )
-    for known in (own, opening.calibrated(raw, confirm=True)):
-        found = known.calibration
-        if found is not None and (found.source, found.detail, found.spacing_mm) == (
-            taken.source, taken.detail, taken.spacing_mm,
-        ):  # fmt: skip
-            return known
-    typed = opening.calibrated(raw, ",".join(f"{s!r}mm" for s in taken.spacing_mm))
-    assert typed.calibration is not None
-    return replace(typed, calibration=replace(taken, flags=typed.calibration.flags))
+    if len(taken.spacing_mm) != len(raw.spatial_shape):
+        raise ValueError(f"{len(taken.spacing_mm)} sizes of a pixel for {len(raw.spatial_shape)} axes")
+    return opening.retaken(raw, taken)[0]
 
 
 def _note(images: list[LayerData], told: Mapping[str, Any], picture: Picture) -> None:
@@ -178,16 +172,27 @@ def _layer(told: Mapping[str, Any], folder: Path, number: tuple[str, int]) -> La
         "opacity": float(told["opacity"]),
         "metadata": {pictures.KEY: {**held, **({"names": names} if names else {})}},
     }
-    if kind == "shapes":
-        return _shapes(told, look)
+    if kind in DRAWN:
+        return DRAWN[kind](told, look)
     if kind not in ("labels", "image"):
         raise ValueError(f"a layer of kind {kind[:60]!r}")
     pixels = _pixels(folder / _name(told["file"]), str(told["sha256"]))
     if kind == "image":
-        look |= {"contrast_limits": (0, 1), "colormap": "magma"}
+        colours = segmented.clear(role) if role in roles.COLOURS else "magma"
+        look |= {"contrast_limits": (0, 1), "colormap": colours}
     elif pixels.dtype.kind not in "iub":
         raise ValueError("labels are whole numbers")
+    elif told.get("levels"):
+        return _pyramid(pixels, told["levels"]), {**look, "multiscale": True}, kind
     return pixels, look, kind
+
+
+def _pyramid(pixels: Any, shapes: Any) -> list[Any]:
+    """The levels of labels, each pixel of a coarser one the first of those that it covers."""
+    if not isinstance(shapes, list) or tuple(shapes[0]) != pixels.shape or len(shapes) > MOST_LEVELS:
+        raise ValueError("levels that are not those of the labels")
+    steps = [[max(1, round(whole / int(part))) for whole, part in zip(pixels.shape, one)] for one in shapes]
+    return [pixels[tuple(slice(None, None, step) for step in each)] for each in steps]
 
 
 def _pixels(path: Path, digest: str) -> Any:
@@ -207,8 +212,7 @@ def _shapes(told: Mapping[str, Any], look: dict[str, Any]) -> LayerData:
     data = [np.array(one["points"], np.float64).reshape(-1, ndim) for one in told["shapes"]]
     if any(not np.isfinite(one).all() for one in data):
         raise ValueError("a corner that is no number")
-    table = {str(column): [str(word) for word in words] for column, words in told["features"].items()}
-    look |= {"ndim": ndim, "features": table}
+    look |= {"ndim": ndim, "features": _table(told)}
     if data:
         look |= {
             "shape_type": [str(one["type"]) for one in told["shapes"]],
@@ -219,3 +223,22 @@ def _shapes(told: Mapping[str, Any], look: dict[str, Any]) -> LayerData:
     else:
         look |= {"edge_color": "#56b4e9", "face_color": "transparent"}
     return data, look, "shapes"
+
+
+def _points(told: Mapping[str, Any], look: dict[str, Any]) -> LayerData:
+    ndim = len(look["scale"])
+    data = np.array(told["points"], np.float64).reshape(-1, ndim)
+    if not np.isfinite(data).all():
+        raise ValueError("a point that is no number")
+    look |= {"ndim": ndim, "features": _table(told)}
+    if len(data):
+        look |= {key: np.array(told[key], np.float64) for key in ("size", "face_color", "border_color")}
+        look["symbol"] = [str(one) for one in told["symbol"]]
+    return data, look, "points"
+
+
+def _table(told: Mapping[str, Any]) -> dict[str, list[str]]:
+    return {str(column): [str(word) for word in words] for column, words in told["features"].items()}
+
+
+DRAWN = {"shapes": _shapes, "points": _points}

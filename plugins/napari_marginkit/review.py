@@ -22,7 +22,7 @@ from marginkit.wording import shown
 from . import placing, reading, reviewing, roles, showing
 from .forms import Message, beside, button, form
 from .reviewing import Case, Done, Got, Load, Measure, Not, Open, Queue, Shown, Wish, answered
-from .segment import place_of
+from .segmented import place_of
 from .waiting import WaitingPanel
 
 HEADS = ("case", "state", "margin", "hand", "verdicts", "look at")

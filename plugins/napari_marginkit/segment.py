@@ -13,21 +13,22 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLabel, QLineEdit, QWidget
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 from marginkit import flags, segmenting, shelf, sources
 from marginkit.errors import GridError, MarginError, MeasureError
 from marginkit.lights import Around
-from marginkit.records import Picture, Region
+from marginkit.records import Picture
 
-from . import pictures, placing, roles
+from . import pictures, placing, preview
 from .forms import LayerChoice, Words, beside, button, form
+from .preview import Preview
+from .segmented import ROLE, on_grid, put
 from .waiting import WaitingPanel
 
 SETTLE_MS = 250
-LIKELY = {True: "stain", False: "threshold"}  # for a tumor, by whether the image has colours
+LIKELY = {True: "pixels", False: "threshold"}  # for a tumor, by whether the image has colours: H&E shows none by itself
 GROUND = "Fluorescence: a layer that marks the background, instead of the one that the option names."
-ROLE = {"tissue": roles.SPECIMEN, "tumor": roles.TUMOR, "signal": roles.SIGNAL}
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +82,7 @@ class Segment(WaitingPanel):
         super().__init__(napari_viewer, segmented, self._found)
         self._shelf = shelf.load("segmenters")
         self._fields: dict[str, QWidget] = {}
+        self._seen: tuple[Any, ...] = ()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SETTLE_MS)
@@ -92,8 +94,6 @@ class Segment(WaitingPanel):
         self.ground = LayerChoice(self.viewer, ["labels", "shapes"])
         self.ground_row = beside(self.ground)
         self.options = QFormLayout()
-        self.told = QLabel()
-        self.told.setWordWrap(True)
         self.rows.addWidget(self.units)
         self.rows.addLayout(
             form(
@@ -104,13 +104,12 @@ class Segment(WaitingPanel):
                 )
             )
         )
-        self.rows.addLayout(self.options)
         self.rows.addLayout(form((("Background", self.ground_row, GROUND),)))
-        self.rows.addWidget(self.told)
+        self.preview = Preview(self.viewer, self._previewed, self._threshold)
         find = button("Find", self.run, "Segment; a layer of the same role is replaced, undo brings it back")
-        self.rows.addWidget(beside(find, self.live))
-        for widget in (self.bar, self.message):
+        for widget in (self.preview, beside(find, self.live), self.bar, self.message):
             self.rows.addWidget(widget)
+        self.rows.addLayout(self.options)  # last: some have many, and what is said must be seen
         self.rows.addStretch(1)
         self.what.currentIndexChanged.connect(self._methods)
         self.method.currentIndexChanged.connect(self._form)
@@ -144,6 +143,8 @@ class Segment(WaitingPanel):
         if segmenter is None:
             return
         self.ground_row.setEnabled(hasattr(segmenter, "light"))
+        self.preview.setVisible(hasattr(segmenter, "SLIDER"))
+        self.preview.clear()
         hints, words = get_type_hints(segmenter.Options), _words(segmenter.Options)
         for one in (f for f in fields(segmenter.Options) if f.init):
             widget = _field(hints[one.name], one.default, self._touched)
@@ -167,8 +168,42 @@ class Segment(WaitingPanel):
         self._touched()
 
     def _touched(self, _: Any = None) -> None:
-        if not self.closed and self.live.isChecked():
+        if self.closed:
+            return
+        now = self._tried()
+        if now != self._seen:
+            self._seen = now
+            self.preview.again()
+        if self.live.isChecked():
             self._timer.start()
+
+    def _tried(self) -> tuple[Any, ...]:
+        """What the slider's values hang on: everything but the threshold."""
+        slider = getattr(self.segmenter(), "SLIDER", "")
+        return self.image.layer(), self.ground.layer(), tuple(one for one in self.words() if one[0] != slider)
+
+    def _threshold(self, value: float) -> None:
+        """Take a threshold from the slider."""
+        self.set_option(self.segmenter().SLIDER, f"{value:.9g}")
+
+    def _previewed(self) -> preview.Wish | None:
+        """What the slider is of; None, with the reason in words, where there is nothing."""
+        image, segmenter = self.image.layer(), self.segmenter()
+        if image is None or not hasattr(segmenter, "SLIDER"):
+            self.message.say("Open an image.", "error")
+            return None
+        try:
+            words = dict(self.words())
+            typed = words.pop(segmenter.SLIDER, "")
+            options = sources.typed_options(segmenter, tuple(words.items()))
+            placing.refuse_mixed(self.viewer.layers)
+            ground = self._ground(image)
+            picture = pictures.picture_of(image)
+        except MarginError as error:
+            self.message.fail(error)
+            return None
+        place, mask = placing.transform_of(image), None if ground is None else ground[1]
+        return preview.Wish(picture, segmenter, options, ROLE[self.what.value()], typed, place, mask)
 
     def run(self) -> None:
         """Segment with what the form says now."""
@@ -211,6 +246,7 @@ class Segment(WaitingPanel):
             self.message.fail(answer)
             return
         found = answer.regions[wish.what]
+        self.preview.done()
         layer = put(self.viewer, wish, found)
         share = float(np.mean(np.asarray(found.data) >= 0.5)) if found.kind != "polygon" else 0.0
         told = f"{layer.name}: {share:.1%} of the image, by {found.maker or wish.maker}"
@@ -219,56 +255,9 @@ class Segment(WaitingPanel):
     def detach(self) -> None:
         """Cut every tie; what is still computed is dropped."""
         self._timer.stop()
+        if not self.closed:
+            self.preview.detach()
         super().detach()
-
-
-def put(viewer: Any, wish: Wish, region: Region) -> Any:
-    """The region as a layer in the image's place; painted labels of that role are replaced in one step of undo."""
-    role = ROLE[wish.what]
-    place = place_of(wish.place, wish.spacing, region)
-    if region.kind != "mask":
-        held = {pictures.KEY: {"role": role, "maker": region.maker or wish.maker}}
-        return viewer.add_image(np.asarray(region.data), name=role, metadata=held, opacity=0.6, **place)
-    look = roles.look(role)
-    look["metadata"][pictures.KEY]["maker"] = region.maker or wish.maker
-    return put_labels(viewer, role, np.asarray(region.data).astype(np.uint8), {**look, **place})
-
-
-def put_labels(viewer: Any, role: str, pixels: Any, keywords: Mapping[str, Any]) -> Any:
-    """Labels as the layer of a role; one on the same grid is changed in one step of undo instead.
-
-    keywords : of a label layer, its place and ``metadata`` among them.
-    """
-    mine = (one for one in viewer.layers if roles.role_of(one) == role)
-    old = next((one for one in mine if on_grid(one, pixels.shape, keywords)), None)
-    if old is None:
-        return viewer.add_labels(pixels, **keywords)
-    changed = np.nonzero(np.asarray(old.data) != pixels)
-    if len(changed[0]):
-        old.data_setitem(changed, pixels[changed])
-    old.metadata = {**old.metadata, **keywords["metadata"]}
-    return old
-
-
-def on_grid(layer: Any, shape: tuple[int, ...], place: Mapping[str, Any]) -> bool:
-    """Whether a layer is of labels on exactly this grid."""
-    if type(layer).__name__ != "Labels" or np.shape(layer.data) != shape:
-        return False
-    now = placing.transform_of(layer)
-    return all(np.array_equal(now[key], place[key]) for key in now)
-
-
-def place_of(image: Mapping[str, Any], spacing: tuple[float, ...], region: Region) -> dict[str, Any]:
-    """Where a region on a grid of its own lies: a multiple of the image's pixel, from its first pixel's centre."""
-    place = dict(image)
-    if region.spacing_mm is None and region.origin_px is None:
-        return place
-    own = region.spacing_mm or spacing
-    ratio = np.array(own) / np.array(spacing)
-    origin = np.array(region.origin_px or (0.0,) * len(ratio))
-    shift = np.asarray(place["rotate"]) @ (np.asarray(place["scale"]) * origin)
-    place |= {"scale": np.asarray(place["scale"]) * ratio, "translate": np.asarray(place["translate"]) + shift}
-    return place
 
 
 def _field(hint: Any, default: Any, touched: Any) -> QWidget:

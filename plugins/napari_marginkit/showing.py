@@ -24,11 +24,15 @@ from .pictures import KEY
 
 EDGE, PAIRS, ENDS, BANDS = "cut edge by distance", "closest pairs", "margins", "bands around the tumor"
 ROLE = "result"
+ON_TOP = "translucent_no_depth"  # of a stack too: bands and edge would hide what is written behind them
+BESIDE = 5.0  # widths of the drawn edge between a line and its words
 LATER = "thumbnail is old"  # in the metadata
 
 
 def show(viewer: Any, request: Request, drawing: Drawing, case: Measured) -> None:
     """Show a drawing, or change the one that is shown. The layers that were selected stay selected."""
+    if shown_case(viewer) is None:
+        viewer.canvas.overlays.scale_bar.visible = True  # once: who hides it then does not want it
     with _selection(viewer):
         _lines(viewer, request, BANDS, drawing.bands, drawing.band_colours, drawing.width_px / 3)
         layer = _draw(viewer, request, drawing)
@@ -50,7 +54,7 @@ def _draw(viewer: Any, request: Request, drawing: Drawing) -> Any:
     else:
         _points(viewer, request, EDGE, drawing.edge, drawing.edge_colours, 1.0)
     ink = np.tile(drawing.ink, (len(drawing.pairs), 1))
-    _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2)
+    _lines(viewer, request, PAIRS, drawing.pairs, ink, drawing.width_px / 2, ON_TOP)
     return _ends(viewer, request, drawing)
 
 
@@ -107,12 +111,20 @@ def _keywords(request: Request, part: str) -> dict[str, Any]:
     return {**request.transform, "name": part, "metadata": {KEY: {"role": ROLE, "part": part}}}
 
 
-def _lines(viewer: Any, request: Request, part: str, data: Floats, colours: Floats, width_px: float) -> None:
+def _lines(
+    viewer: Any,
+    request: Request,
+    part: str,
+    data: Floats,
+    colours: Floats,
+    width_px: float,
+    blending: str = "translucent",
+) -> None:
     from napari.layers import Vectors
 
     layer = _old(viewer, request, part, Vectors, data.shape[-1])
     if layer is None:
-        layer = Vectors(data, edge_width=width_px, vector_style="line", **_keywords(request, part))
+        layer = Vectors(data, edge_width=width_px, vector_style="line", blending=blending, **_keywords(request, part))
         viewer.add_layer(layer)
         lighten_lines(layer)
     wanted: dict[str, Any] = {"data": data, "edge_width": width_px, **({"edge_color": colours} if len(data) else {})}
@@ -144,7 +156,8 @@ def _points(
     layer = _old(viewer, request, part, Points, points.shape[-1])
     if layer is None:
         nothing = np.zeros((0, points.shape[-1]))
-        layer = Points(nothing, border_width=0.1 if part == ENDS else 0, **_keywords(request, part))
+        look = {"border_width": 0.1, "blending": ON_TOP} if part == ENDS else {"border_width": 0}
+        layer = Points(nothing, **look, **_keywords(request, part))
         layer.editable = False
         viewer.add_layer(layer)
     _set(layer, {} if np.array_equal(layer.data, points) else {"data": points})
@@ -158,19 +171,29 @@ def _points(
 
 
 def _ends(viewer: Any, request: Request, drawing: Drawing) -> Any:
-    """Both ends of each pair as rings, and its words in the middle."""
+    """Both ends of each pair as rings, and its words where its line does not cross them."""
     start, along = drawing.pairs[:, 0], drawing.pairs[:, 1]
-    points = np.concatenate([start, start + along, start + along / 2])
+    points = np.concatenate([start, start + along, beside(drawing.pairs, BESIDE * drawing.width_px)])
     words = [""] * (2 * len(start)) + list(drawing.words)
     seen = np.array([0.0 if word else 1.0 for word in words])
     white = np.ones((len(points), 4)) * np.stack([np.ones(len(points))] * 3 + [seen], axis=1)
     layer = _points(viewer, request, ENDS, points, white, 1.5 * drawing.width_px, words)
     if len(points) and not np.array_equal(layer.border_color, white * (0, 0, 0, 1)):
         layer.border_color = white * (0, 0, 0, 1)
-    ndim = points.shape[1]
-    above = [-14 if axis == ndim - 2 else 0 for axis in range(ndim)]
-    text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "translation": above}
+    text = {"string": "{label}", "size": 12, "color": drawing.ink, "anchor": "center", "blending": ON_TOP}
     if layer.metadata[KEY].get("text") != text:
         layer.text, layer.metadata[KEY]["text"] = text, text
         ready_digits(layer)
     return layer
+
+
+def beside(pairs: Floats, away_px: float) -> Floats:
+    """(n, ndim) where the words of pairs are centred: over a level line, beyond the tumor's end of another.
+
+    pairs : (n, 2, ndim) start and vector from edge to tumor.
+    """
+    start, along = pairs[:, 0], pairs[:, 1]
+    level = np.abs(along[:, -1]) > 2 * np.abs(along[:, -2])
+    points: Floats = start + np.where(level[:, None], along / 2, along)
+    points[:, -2] += np.where(~level & (along[:, -2] > 0), away_px, -away_px)
+    return points

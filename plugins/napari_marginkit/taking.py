@@ -166,7 +166,7 @@ def _mask(layer: Any, labels: str) -> NDArray[Any]:
         return pixels.astype(np.float64)
     top = pixels.max(initial=0)
     mask: NDArray[np.bool_] = pixels == top if top else np.zeros(pixels.shape, bool)
-    if np.count_nonzero(pixels != 0) != (np.count_nonzero(mask) if top else 0):
+    if np.count_nonzero(pixels) != (np.count_nonzero(mask) if top else 0):
         shown = ", ".join(map(str, _values(pixels)[:8]))
         cause = f"labels {shown} in {layer.name}"
         raise PixelError(

@@ -16,7 +16,7 @@ from marginkit import shelf, training
 from marginkit.errors import MarginError, MeasureError
 from marginkit.records import Picture, Region
 
-from . import blank, pictures, placing, roles, segment
+from . import blank, pictures, placing, roles, segmented
 from .forms import LayerChoice, beside, button, form
 from .waiting import WaitingPanel
 
@@ -51,12 +51,12 @@ def learned(lesson: Lesson) -> tuple[Any, Region] | MarginError:
         model = module.train(drawn, list(lesson.classes))
         where = module.fitting(lesson.picture, model, "the model")
         chance = module.probability(lesson.picture, model, len(lesson.classes) - 1, where)
-        spacing_mm, origin_px = where.placed(lesson.picture, module.BLOCK_PX)
+        region = module.placed(lesson.picture, chance, where, f"pixels, {lesson.classes[-1]}")
     except MarginError as error:
         return error
     except Exception as error:
         return MeasureError("E-MSR-05", "training failed", cause=f"{type(error).__name__}: {error}")
-    return model, Region(chance, spacing_mm, origin_px, maker=f"pixels, {lesson.classes[-1]}")
+    return model, region
 
 
 class Train(WaitingPanel):
@@ -130,7 +130,7 @@ class Train(WaitingPanel):
             return
         self.model, region = answer
         chance = np.asarray(region.data)
-        place = segment.place_of(lesson.place, lesson.spacing, region)
+        place = segmented.place_of(lesson.place, lesson.spacing, region)
         self._show(f"chance of {lesson.classes[-1]}", chance, "magma", place, region.maker)
         self._show(UNSURE, 1 - np.abs(2 * chance - 1), "gray", place, "", visible=False)
         self.message.say(f"{lesson.classes[-1]}: {(chance >= 0.5).mean():.1%} of the image", "good")

@@ -26,6 +26,8 @@ def test_from_an_image_without_scale_to_a_measured_case(viewer: Any, qtbot: Any)
     image = phantom(viewer)
     panel = opened(viewer)
     assert "No scale" in panel.state.text()
+    assert "--pixel-size" not in panel.state.text()
+    assert not panel.believe.isEnabled()
     panel.confirm()
     assert "E-CAL-01" in panel.message.text()
     panel.typed.setText("0.5")
@@ -55,8 +57,9 @@ def test_a_drawn_line_of_known_length(viewer: Any, qtbot: Any) -> None:
     taken = pictures.calibrated(image).calibration
     assert taken is not None
     assert taken.spacing_mm == pytest.approx((0.5, 0.5))
-    assert (taken.source, taken.detail) == ("known length", "25 mm on 50.0 pixels")
-    assert taken.relative_uncertainty == pytest.approx(2 / 50)
+    assert (taken.source, taken.detail) == ("known length", "25mm over 50.00 px from (10, 5) to (40, 45)")
+    assert taken.asked == "points:10.0,5.0,40.0,45.0=25mm"
+    assert taken.relative_uncertainty == pytest.approx((2 / 50**2 + 0.002**2) ** 0.5)  # each end off by a pixel
     assert ruler.scale == pytest.approx([0.5, 0.5])
     assert "implausible" not in " ".join(pictures.calibrated(image).flags)
     panel.typed.setText("30mm")
@@ -67,6 +70,20 @@ def test_a_drawn_line_of_known_length(viewer: Any, qtbot: Any) -> None:
     assert pictures.calibrated(image).spacing_mm == pytest.approx((1, 1))
     assert viewer.layers["tumor"].scale == pytest.approx([1, 1])
     assert "implausible_pixel_size" not in pictures.calibrated(image).flags
+
+
+def test_a_drawn_line_on_pixels_that_are_not_square_keeps_their_shape(viewer: Any) -> None:
+    image = phantom(viewer, scale=(2.0, 1.0))
+    panel = opened(viewer)
+    panel.draw()
+    viewer.layers["known length"].add_lines([[10.0, 5.0], [25.0, 45.0]])  # 30 and 40 of the pixel's width
+    panel.length.setText("25mm")
+    panel.take_drawn()
+    taken = pictures.calibrated(image).calibration
+    assert taken is not None
+    assert taken.spacing_mm == pytest.approx((1.0, 0.5))
+    assert (taken.source, taken.detail) == ("known length", "25mm over 50.00 pixels")
+    assert "anisotropic" in taken.flags
 
 
 def test_another_slide_in_the_viewer_does_not_get_this_scale(viewer: Any, shared_data: Path) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
-from napari_marginkit import export, keeping, restoring, showing
+import tifffile
+from napari_marginkit import commandline, export, keeping, restoring, showing
 
 from marginkit.errors import MarginError
 
@@ -86,6 +88,28 @@ def test_a_case_kept_over_another_leaves_no_layer_behind(viewer: Any, case: Any)
     assert len(after & before) == 3
 
 
+def test_points_and_labels_of_several_levels_are_kept(viewer: Any, case: Any) -> None:
+    _, path, _ = case
+    image = viewer.layers["he.ome.tif"]
+    where = {"scale": image.scale, "units": image.units}
+    marks = viewer.add_points([[10.0, 20.0], [30.5, 40.0]], features={"what": ["a", "b"]}, size=[3.0, 7.0], **where)
+    viewer.add_points(np.zeros((0, 2)), name="none", **where)
+    fine = np.random.default_rng(7).integers(0, 3, (601, 800)).astype(np.uint8)
+    viewer.add_labels([fine, fine[::2, ::2], fine[::4, ::4]], name="pyramid", **where)
+    assert keeping.save(viewer.layers, image, path).left == ()
+    viewer.layers.clear()
+    viewer.open(str(path), plugin="marginkit")
+    again, pyramid = viewer.layers[marks.name], viewer.layers["pyramid"]
+    assert np.array_equal(again.data, marks.data)
+    assert list(again.features["what"]) == ["a", "b"]
+    assert list(again.size) == [3.0, 7.0]
+    assert again.scale == pytest.approx(image.scale)
+    assert len(viewer.layers["none"].data) == 0
+    assert pyramid.multiscale
+    assert [one.shape for one in pyramid.data] == [(601, 800), (301, 400), (151, 200)]
+    assert np.array_equal(pyramid.data[2], fine[::4, ::4])
+
+
 def test_the_export_panel_keeps_and_opens(viewer: Any, case: Any) -> None:
     _, path, _ = case
     kept = panel(viewer, "Export").kept
@@ -117,14 +141,55 @@ def test_the_command_line_of_an_export_gives_the_same_numbers(
     assert set(told["profile"]["below_mm"]) == {"0.5", "2"}
 
 
+def test_the_command_line_of_a_drawn_scale_gives_the_same_interval(
+    viewer: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line gave a typed scale, and with it a narrower interval."""
+    pixels = viewer.open_sample("marginkit", "excision")[0].data
+    viewer.layers.clear()
+    (tmp_path / "images").mkdir()
+    PIL.Image.fromarray(np.asarray(pixels)).save(tmp_path / "images" / "photo.png")
+    viewer.open(str(tmp_path / "images" / "photo.png"), plugin="marginkit")
+    for name in ("tumor", "specimen"):
+        viewer.add_labels(tifffile.imread(SAMPLES / f"he_{name}.ome.tif"), name=name)
+    calibrate = panel(viewer, "Calibrate")
+    calibrate.draw()
+    viewer.layers["known length"].add_lines([[550.25, 100.0], [550.75, 500.5]])
+    calibrate.length.setText("1 cm")
+    calibrate.take_drawn()
+    assert "Taken" in calibrate.message.text()
+    before = measured(panel(viewer, "Margins"), qtbot)
+    low, high = before.all.parts["calibration"]
+    assert high / low == pytest.approx(1 + 2 * (2**0.5 / 400.5), rel=2e-3)
+    request, case = showing.shown_case(viewer)
+    written = export.write((request, case), str(tmp_path / "results"), "one", True)
+    assert written.lost == ""
+    words = shlex.split(written.line)
+    assert words[2] == "../../images/photo.png"
+    monkeypatch.chdir(tmp_path / "results" / "one")
+    ran = subprocess.run([sys.executable, "-m", *words, "--json"], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+    assert told["margins"][0]["interval_mm"] == list(before.all.interval_mm)
+    assert told["image"]["calibration"]["source"] == "known length"
+    kept = keeping.save(viewer.layers, viewer.layers["photo.png"], tmp_path / "images" / "photo")
+    again = restoring.read(kept.path)[0][1]["metadata"]["marginkit"]["picture"].calibration
+    assert again == request.picture.calibration
+
+
 def test_an_export_says_what_its_command_line_does_not_know(viewer: Any, case: Any, tmp_path: Path) -> None:
-    """The line of a case with a drawn scale gave a narrower interval, and said that it gives the same numbers."""
     request, measured = showing.shown_case(viewer)
     assert export.write((request, measured), str(tmp_path), "plain", True).lost == ""
-    drawn = replace(request.picture.calibration, source="known length", relative_uncertainty=0.02)
+    drawn = replace(request.picture.calibration, source="known length", detail="by eye", relative_uncertainty=0.02)
     unsure = replace(request, picture=replace(request.picture, calibration=drawn))
-    lost = export.write((unsure, measured), str(tmp_path), "drawn", True).lost
-    assert lost == "The line gives the scale without its uncertainty (±2 %, from known length): intervals are narrower."
+    written = export.write((unsure, measured), str(tmp_path), "drawn", True)
+    assert written.lost.endswith("that it is from known length (by eye) is lost.")
+    assert "--pixel-size 0.025mm,0.025mm+-0.02" in written.line
+
+
+def test_a_file_that_shares_no_folder_is_named_whole(tmp_path: Path) -> None:
+    assert commandline.seen_from(tmp_path / "a" / "b", str(tmp_path / "c.tif")) == "../../c.tif"
+    assert commandline.seen_from(tmp_path, "/c.tif") == "/c.tif"
 
 
 def test_a_strangers_case_file_reads_nothing_outside_its_folder(case: Any, tmp_path: Path) -> None:
@@ -147,6 +212,7 @@ def test_a_strangers_case_file_reads_nothing_outside_its_folder(case: Any, tmp_p
     assert "E-FILE-10" in refused(form={**told["form"], "holes": "__import__('os')"})
     assert "E-FILE-10" in refused(schema="marginkit.case/99")
     assert "E-FILE-10" in refused(layers=[{**first, "kind": "surface"}])
+    assert "E-FILE-10" in refused(layers=[{**first, "levels": [[1, 1]]}])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": "marginkit.case/1"}', "null", "[" * 100_000])

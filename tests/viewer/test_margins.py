@@ -56,7 +56,13 @@ def test_the_table_says_margin_interval_qualifier_and_verdicts(viewer: Any, qtbo
     panel = opened(viewer)
     panel.policies.choose(["uicc-r-plus-1mm", "sarcoma-cates-2019"])
     panel.radiotherapy.setCurrentText("no")
+    bar = viewer.canvas.overlays.scale_bar
+    assert not bar.visible
     measured(panel, qtbot)
+    assert bar.visible
+    bar.visible = False
+    measured(panel, qtbot)
+    assert not bar.visible  # hidden by the user, it stays hidden
     table = panel.table
     heads = [table.horizontalHeaderItem(i).text() for i in range(table.columnCount())]
     rows = {table.item(r, 0).text(): [table.item(r, c).text() for c in range(1, len(heads))] for r in range(4)}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import shapely
 from napari.layers import Image, Labels
-from napari_marginkit import bands, drawing, keeping, pictures, roles, showing
+from napari_marginkit import bands, drawing, keeping, pictures, roles, showing, unmeasured
 from napari_marginkit.asking import Form, answer, freeze
 from napari_marginkit.legend import told
 from qtpy.QtCore import QPoint, Qt
@@ -80,6 +80,32 @@ def test_unseen_and_unknown_edge_look_unlike_measured_edge() -> None:
     assert f"unseen {length['frame']:.1f} mm" in words
     assert f"unknown {length['unknown']:.1f} mm" in words
     assert words[:2] == ["1 mm", "5 mm"]
+
+
+def test_unseen_and_unknown_edge_of_a_stack_is_drawn_where_it_lies() -> None:
+    place = {"scale": (2.0, 0.5, 0.5), "units": ("mm",) * 3}
+    tumor, specimen, kinds = (np.zeros((6, 40, 40), np.uint8) for _ in range(3))
+    specimen[:, 4:36, 4:36], tumor[2:4, 15:25, 15:25] = 1, 1
+    kinds[:, :, 34:], kinds[:, :6] = 6, 2
+    image = Image(np.ones(tumor.shape), name="i", **place)
+    layers = [Labels(one, **place) for one in (tumor, specimen, kinds)]
+    request, case = answered(Form(image, layers[0], layers[1], edge=layers[2]))
+    where, style = unmeasured.places(request, case)
+    caps, right, top = where[style == 2], where[style == 3], where[style == 1]
+    assert set(caps[:, 0]) == {-0.5, 5.5}  # first and last plane: section
+    assert right[:, 2].min() >= 34
+    assert right[:, 2].max() == 35.5
+    assert (top[:, 1].min(), top[:, 1].max() <= 5) == (3.5, True)
+    whole = 6 * 32  # faces of one side
+    assert whole / 8 < (top[:, 1] == 3.5).sum() < whole / 2
+    drawn = drawing.draw(request, case)
+    assert len(drawn.edge) == len(drawn.edge_colours) == len(case.result.profile.edge_px) + len(where)
+    assert np.allclose(drawn.edge_colours[-len(where) :][style == 2][:, :3], drawing._rgba(drawing.UNSEEN_COLOUR)[:3])
+
+
+def test_words_stand_where_their_line_does_not_cross_them() -> None:
+    level, up, down = [[50.0, 10.0], [4.0, 40.0]], [[90.0, 50.0], [-30.0, 2.0]], [[10.0, 50.0], [30.0, 2.0]]
+    assert showing.beside(np.array([level, up, down]), 5.0).tolist() == [[47.0, 30.0], [55.0, 52.0], [45.0, 52.0]]
 
 
 def test_inks_are_picked_by_a_click_and_name_margins(viewer: Any, qtbot: Any) -> None:

@@ -36,3 +36,24 @@ def test_scribbles_become_a_probability_and_a_model(viewer: Any, qtbot: Any, tmp
     picture = marginkit.open(Path(__file__).parents[2] / "sample_data" / "fluorescence.ome.tif")
     again = marginkit.segment(picture, "pixels", model=str(tmp_path / "model.npz"), target="tumor")
     assert np.array_equal(again.data, chance.data)
+
+
+def test_scribbles_on_an_image_without_a_scale(viewer: Any, qtbot: Any) -> None:
+    """It ended with a bare AssertionError."""
+    pytest.importorskip("sklearn")
+    pixels = np.random.default_rng(3).integers(0, 40, (121, 160)).astype(np.uint8)
+    pixels[40:80, 50:110] += 150
+    image = viewer.add_image(pixels, name="photo")
+    one = viewer.window.add_plugin_dock_widget("marginkit", "Train")[1]
+    one.scribble()
+    drawn = np.zeros(pixels.shape, np.uint8)
+    drawn[10:20, 10:150], drawn[50:70, 60:100] = 1, 2
+    viewer.layers["scribbles"].data = drawn
+    one.run()
+    qtbot.waitUntil(lambda: not one._runner.busy, timeout=30_000)
+    assert one.model is not None, one.message.text()
+    chance = viewer.layers["chance of tumor"]
+    assert chance.data.shape == pixels.shape
+    assert chance.scale.tolist() == image.scale.tolist()
+    assert (chance.data[46:74, 56:104] >= 0.5).all()
+    assert (chance.data[:24] < 0.5).all()
