@@ -62,13 +62,14 @@ def tools() -> None:
     """Bring Debian's Chromium and Groovy where that can be done; without them the tests that need them are skipped."""
     wanted = []
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        wanted += ["chromium", "fonts-dejavu-core"]
+        wanted.append(("chromium", "fonts-dejavu-core"))
     if not shutil.which("groovy"):
-        wanted += ["groovy"]
+        wanted.append(("groovy",))
     if wanted and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         print("run.py: installing what the tests of the pages and of the QuPath script need", file=sys.stderr)
         call("apt-get", "update", "-qq")
-        call("apt-get", "install", "-y", "-qq", "--no-install-recommends", *wanted)
+        for packages in wanted:  # one that cannot be had is not to keep the other away
+            call("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
 
 
 def main(words: list[str]) -> int:
