@@ -3,6 +3,7 @@
     python benchmarks/segmentation.py figures REAL_DATA_FOLDER    Dice on images that others annotated
     python benchmarks/segmentation.py speed                       ratios, each with its peer in the same run
     python benchmarks/segmentation.py memory                      a slide of 20,000 x 20,000 pixels
+    python benchmarks/segmentation.py refine                      a slide coarse to fine, and on fine pixels everywhere
 
 Speed: peers and marginkit take turns in one process, the first turn is dropped, medians are compared.
 Needs: pip install "marginkit[train]"
@@ -263,6 +264,67 @@ def memory(side: int = 20_000) -> None:
             row(words[0], told[0], told[1], told[2].strip())
 
 
+REFINE = """
+import sys, time
+import cv2, scipy.ndimage, skimage.morphology  # loaded before the clock starts, for both
+from marginkit.pipeline import Job, measured
+
+tumor, specimen = "stain:dye=dab,above=0.3,pixel_um=0.5", "specimen:pixel_um=0.5"
+start = time.perf_counter()
+case = measured(Job(image=sys.argv[1], tumor=tumor, specimen=specimen, refine=sys.argv[2]))
+spent = time.perf_counter() - start
+peak = [int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM")][0]
+found = case.result.all
+share = max((one["fine_px"] / one["of_px"] for one in (case.resolution or {}).values()), default=1.0)
+print(spent, peak, share, repr(found.value_mm), *found.interval_mm)
+"""
+
+
+def section(path: Path, height: int, width: int) -> None:
+    """A slide of 0.5 µm: brown tumor whose outline runs in waves, in pink tissue, with noise; levels by two, JPEG."""
+    import tifffile
+
+    random = np.random.default_rng(0)
+    pixels = np.empty((height, width, 3), np.uint8)
+    right = np.arange(width, dtype=np.float32)[None] / width - 0.5
+    for top in range(0, height, 512):
+        down = np.arange(top, min(top + 512, height), dtype=np.float32)[:, None] / height - 0.5
+        angle = np.arctan2(down - 0.03, right + 0.05)
+        tumor = np.hypot(down - 0.03, right + 0.05) < 0.22 + 0.02 * np.sin(7 * angle) + 0.008 * np.sin(31 * angle)
+        tissue = np.hypot(down, right) < 0.4 + 0.02 * np.sin(5 * np.arctan2(down, right))
+        part = np.where(tissue[..., None], np.float32((225, 170, 200)), np.float32((243, 243, 243)))
+        part = cv2.GaussianBlur(np.where((tumor & tissue)[..., None], np.float32((120, 80, 40)), part), (0, 0), 1.5)
+        noise = random.standard_normal((*part.shape[:2], 1), np.float32) * 3
+        pixels[top : top + 512] = np.clip(part + noise, 0, 255)
+    size = {f"PhysicalSize{a}{b}": v for a in "XY" for b, v in (("", 0.5), ("Unit", "µm"))}
+    kind: Any = {"tile": (512, 512), "photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 90}}
+    with tifffile.TiffWriter(path, ome=True, bigtiff=True) as file:
+        file.write(pixels, subifds=6, metadata={"axes": "YXS", **size}, **kind)
+        for _ in range(6):
+            pixels = cv2.resize(pixels, (pixels.shape[1] // 2, pixels.shape[0] // 2), interpolation=cv2.INTER_AREA)
+            file.write(pixels, subfiletype=1, **kind)
+
+
+def refine(height: int = 12_288, width: int = 16_384, times: int = 3) -> None:
+    """The same case on fine pixels everywhere and coarse to fine, by turns, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        slide = Path(name) / "slide.ome.tif"
+        section(slide, height, width)
+        found: dict[str, list[list[str]]] = {"": [], "16um": []}
+        for _ in range(times):
+            for word, own in found.items():
+                call = [sys.executable, "-c", REFINE, str(slide), word]
+                own.append(subprocess.run(call, capture_output=True, text=True, check=True).stdout.split())
+    table(
+        f"{height} x {width} pixels of 0.5 µm", "median s", "MiB at most", "fine pixels read", "value and interval, mm"
+    )
+    for word, own in found.items():
+        spent = np.median([float(one[0]) for one in own])
+        row(word or "fine everywhere", f"{spent:.1f}", own[0][1], f"{float(own[0][2]):.1%}", " ".join(own[0][3:]))
+    slow, quick = (np.array([float(one[0]) for one in own]) for own in found.values())
+    row("coarse to fine, times as quick", f"{np.median(slow / quick):.0f}", "", "", "")
+
+
 def _starts(side: int) -> list[int]:
     return [(i * 512) % 2048 for i in range(-(-side // 512))]
 
@@ -274,5 +336,7 @@ if __name__ == "__main__":
         lesions(Path(wanted[1]))
     elif wanted[0] == "memory":
         memory(*(int(one) for one in wanted[1:]))
+    elif wanted[0] == "refine":
+        refine(*(int(one) for one in wanted[1:]))
     else:
         speed()

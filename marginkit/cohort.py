@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from marginkit import edges, files, judging, lighting, segmenting, shelf, sources
+from marginkit import edges, files, judging, lighting, segmenting, shelf, sources, units
 from marginkit.errors import MarginError, UsageError
 from marginkit.fetching import OUTLINES
 from marginkit.pipeline import Job, stem
@@ -36,7 +36,7 @@ YES_NO: dict[str, bool | None] = {"yes": True, "no": False, "unknown": None, "":
 COLUMNS = (
     *("case", "image", *SOURCES, "name", "barrier", "sectors", "ink", "ink_method", "pixel_size"),
     *("confirm", "axes", "state", "policy"),
-    *("radiotherapy", "limits", "slice", "boundary", "holes", "link_mm", "boundary_shift_mm"),
+    *("radiotherapy", "limits", "slice", "boundary", "holes", "link_mm", "boundary_shift_mm", "refine"),
 )
 IMAGES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".svs", ".qptiff", ".nii", ".gz", ".nrrd", ".mha", ".mhd", ".zarr")
 
@@ -227,6 +227,11 @@ def _one_of(attribute: str, allowed: tuple[str, ...]) -> Any:
     return convert
 
 
+def _refine(text: str) -> dict[str, Any]:
+    units.length_mm(text)
+    return {"refine": text}
+
+
 _CONVERT: dict[str, Any] = {
     "sectors": lambda text: {"sectors": text},
     "ink": lambda text: {"ink": text},
@@ -243,6 +248,7 @@ _CONVERT: dict[str, Any] = {
     "holes": _one_of("holes", ("ignore", "cut")),
     "link_mm": lambda text: {"link_mm": float(text)},
     "boundary_shift_mm": lambda text: {"boundary_shift_mm": float(text)},
+    "refine": _refine,
 }
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from marginkit import files, grids, opening, outlined, shelf, sources
 from marginkit.errors import AxesError, GridError, MarginError, PixelError, ShelfError, plain
+from marginkit.patchwork import Coarse
 from marginkit.readers import structures
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
@@ -28,6 +30,8 @@ class Fetcher:
     """Fetches regions for one picture.
 
     plane : the plane of a stack that is measured; None where all are.
+    coarse_mm : pixels on which tumor, signal and specimen are segmented first; None: on those of the segmenter.
+    coarse : role to what was found so, ready to be asked on finer pixels.
     inputs : role, name and digest of each file that was read. notes : what one should know of them.
     """
 
@@ -36,6 +40,8 @@ class Fetcher:
     image: str = ""  # path of the picture: contours of a structure set lie on the grid of its series
     inputs: list[dict[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    coarse_mm: float | None = None
+    coarse: dict[str, Coarse] = field(default_factory=dict)
     _opened: dict[str, Picture] = field(default_factory=dict)
 
     def region(self, text: str, role: str, *, lines: bool = False) -> Region:
@@ -46,7 +52,7 @@ class Fetcher:
         """
         source = sources.parse(text, shelf.load("segmenters"))
         if isinstance(source, SegmenterSource):
-            found = self._segmented(source)
+            found = self._segmented(source, role)
         elif _is_outline(source.path):
             found = self._outlined(source, role, lines)
         elif structures.is_structure_set(source.path):
@@ -58,12 +64,12 @@ class Fetcher:
             found = replace(found, data=np.asarray(found.data) >= 0.5)  # what is only asked for where it lies
         return replace(found if self.plane is None else at_plane(found, self.plane, self.picture), name=role)
 
-    def _segmented(self, source: SegmenterSource) -> Region:
+    def _segmented(self, source: SegmenterSource, role: str) -> Region:
         """What a segmenter finds; ShelfError E-SHELF-06 where somebody else's fails or gives what is no such region."""
         segmenter = shelf.get("segmenters", source.segmenter)
         options = sources.typed_options(segmenter, source.options)
         try:
-            found: Region = segmenter.segment(self.picture, options)
+            found: Region = self._coarsely(segmenter, options, role) or segmenter.segment(self.picture, options)
         except MarginError:
             raise
         except Exception as error:
@@ -76,6 +82,19 @@ class Fetcher:
         if shape not in (None, whole) and found.spacing_mm is None:
             raise _failed(source, f"its region has shape {shape}, the image {whole}")
         return found
+
+    def _coarsely(self, segmenter: Any, options: Any, role: str) -> Region | None:
+        """What a segmenter finds on coarse pixels; None, and a note, where that is not to be had."""
+        if self.coarse_mm is None or role not in MEASURED:
+            return None
+        found = segmenter.coarse(self.picture, options, self.coarse_mm) if hasattr(segmenter, "coarse") else None
+        if found is None:
+            why = "there is no coarser level" if hasattr(segmenter, "coarse") else "it knows one pixel size"
+            self.notes.append(f"{role}: {segmenter.NAME} was not used on coarse pixels, {why}.")
+            return None
+        region: Region = replace(found.region, name=role)
+        self.coarse[role] = replace(found, region=region)
+        return region
 
     def _outlined(self, source: FileSource, role: str, lines: bool) -> Region:
         digest = files.sha256(source.path)

@@ -63,6 +63,11 @@ _ALL = (
     ),
     Flag("pen_left_out", "Pen on the glass was seen and not taken for ink; look at it where it crosses tissue.", True),
     Flag("saturated_signal", "More than 0.1 % of the signal is saturated.", True),
+    Flag(
+        "coarse_missed",
+        "Fine pixels showed parts that coarse ones had not: elsewhere there may be more, and a closer pair with them.",
+        True,
+    ),
     Flag("rasterised_contours", "Planar contours were turned into voxels by the pixel-centre rule."),
     Flag(
         "contours_skip_planes",

@@ -115,13 +115,14 @@ def measure(
     view = _View(found, kinds, relative_uncertainty, boundary_shift_mm, swept)
     view.put_up(_walls(barrier))
     everything = view.margin("all", kinds == CUT)
-    named = [view.margin(name, (kinds == CUT) & bits) for name, bits in classed.named(found, names).items()]
+    own = {name: (kinds == CUT) & bits for name, bits in classed.named(found, names).items()}
+    named = [view.margin(name, bits) for name, bits in own.items()]
     return Margins(
         ndim=ndim,
         spacing_mm=spacing_mm,
         boundary=found.boundary,
         margins=(everything, *named),
-        profile=view.profile(),
+        profile=view.profile(own),
         foci=view.foci(),
         size=_size(found),
         outside=found.tumor_outside,
@@ -335,8 +336,8 @@ class _View:
             through_tissue_mm=through_tissue_mm,
         )
 
-    def profile(self) -> Profile:
-        """Distances along the cut edge of the pieces that hold tumor."""
+    def profile(self, own: Mapping[str, Bools]) -> Profile:
+        """Distances along the cut edge of the pieces that hold tumor. own : bits of each named margin."""
         outline = self.scene.outline
         known = np.isfinite(self.nearest.distance_mm)
         length = np.bincount(self.kinds, outline.size, len(CLASSES))
@@ -347,6 +348,7 @@ class _View:
             edge_px=self.nearest.edge_px[known],
             tumor_px=self.nearest.tumor_px[known],
             by_class={name: float(length[code]) for code, name in enumerate(CLASSES)},
+            named={name: bits[self.cut][known] for name, bits in own.items()},
         )
 
     def foci(self) -> tuple[Focus, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from marginkit import edges, files, flags, judging, provenance, reading, segmenting, shelf, sources
+from marginkit import edges, files, flags, judging, provenance, reading, refining, segmenting, shelf, sources
 from marginkit.errors import MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
@@ -52,6 +52,7 @@ class Job:
     holes: Literal["ignore", "cut"] = "ignore"
     link_mm: float = 0.0
     boundary_shift_mm: float = 0.0
+    refine: str = ""
     case: str = ""
     by_hand: tuple[str, ...] = ()
 
@@ -100,11 +101,17 @@ def measured(job: Job) -> Measured:
     picture, plane = reading.read(
         job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
     )
-    fetcher = Fetcher(picture, plane, job.image)
+    coarse_mm = refining.coarse_mm(job.refine, job.boundary, len(picture.spatial_shape))
+    fetcher = Fetcher(picture, plane, job.image, coarse_mm=coarse_mm)
     regions, signal = segmented(job, fetcher)
     inks = inked(job, picture, regions["specimen"])
     inputs = with_edges(job, fetcher, regions, picture, plane, inks)
-    result, slices, plane = all_planes(inputs, picture, plane)
+    finer = refining.refined(inputs, fetcher.coarse) if fetcher.coarse else None
+    if finer is None:
+        result, slices, plane = all_planes(inputs, picture, plane)
+    else:
+        result, slices, regions = finer.result, (), {**regions, **finer.regions}
+        fetcher.notes += finer.notes()
     if plane is not None:
         regions = {role: at_plane(region, plane, picture) for role, region in regions.items()}
     verdicts = judged(job, result, rules)
@@ -121,6 +128,7 @@ def measured(job: Job) -> Measured:
         signal=signal,
         limits_mm=job.limits_mm,
         ink=inks.record,
+        resolution=None if finer is None else finer.resolution,
     )
 
 
@@ -130,6 +138,9 @@ def segmented(job: Job, fetcher: Fetcher) -> tuple[dict[str, Region], Mapping[st
 
     text = job.signal or job.tumor
     light = lighting.asked(text)
+    if light is not None and fetcher.coarse_mm is not None:
+        cause = "the numbers of fluorescence want every pixel"
+        raise UsageError("E-USE-16", "refine cannot be had", cause=cause, remedy="Leave refine out.")
     if light is None:
         target = fetcher.region(text, job.role)
         return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}, None
@@ -258,5 +269,6 @@ def _options(job: Job) -> dict[str, Any]:
         "radiotherapy",
     )
     said = {name: getattr(job, name) for name in kept}
-    more = {"by_hand": list(job.by_hand)} if job.by_hand else {}
+    more: dict[str, Any] = {"by_hand": list(job.by_hand)} if job.by_hand else {}
+    more |= {"refine": job.refine} if job.refine else {}
     return {**said, **more, "confirmed": job.confirm, "slice": job.plane, "policies": list(job.policies)}

@@ -263,7 +263,7 @@ class Profile:
     """The margin seen from the edge: for each bit of cut edge its distance to the tumor.
 
     distance_mm : (n,). size : (n,) mm in 2-D, mm² in 3-D. edge_px, tumor_px : (n, ndim), index units.
-    by_class : size of the outline by class, all classes.
+    by_class : size of the outline by class, all classes. named : margin to (n,) bool, its own bits.
     """
 
     ndim: int
@@ -272,6 +272,7 @@ class Profile:
     edge_px: Floats
     tumor_px: Floats
     by_class: Mapping[str, float]
+    named: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def length_mm(self) -> Floats:
@@ -434,6 +435,7 @@ class Measured:
     signal : the numbers of fluorescence (tbr, cnr, background, threshold, saturated …), None where there is none.
     limits_mm : distances below which the length of cut edge is reported.
     ink : outline that each colour covers, in mm, and which margin it names; None where ink was not looked for.
+    resolution : how finely each region was segmented near the closest pairs and elsewhere; None where that was one.
     """
 
     case: str
@@ -448,6 +450,7 @@ class Measured:
     signal: Mapping[str, Any] | None = None
     limits_mm: tuple[float, ...] = (1.0, 5.0)
     ink: Mapping[str, Any] | None = None
+    resolution: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -488,6 +491,9 @@ class Segmenter(Protocol):
 
     Where one option is a threshold, ``SLIDER`` may name it and ``values(picture, options)`` give the array that it is
     compared with: viewers then offer a slider.
+
+    One that decides by a bounded neighbourhood and fixed parameters may have ``coarse(picture, options, pixel_mm)``: a
+    ``patchwork.Coarse`` on a level of pixels of at most that size, or None where none is coarser than its own.
     """
 
     NAME: str

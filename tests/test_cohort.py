@@ -133,6 +133,17 @@ def test_what_cannot_be_understood_is_told_before_the_first_image_is_opened(tmp_
     assert "abve" in caught.value.problems[1].text
 
 
+def test_the_pixel_size_of_a_first_look_is_a_length(tmp_path: Path) -> None:
+    square_file(tmp_path, "a.ome.tif")
+    row = f'a.ome.tif,"{TUMOR}","{SPECIMEN}",'
+    (tmp_path / "cohort.csv").write_text(f"image,tumor,specimen,refine\n{row}16um\n")
+    (job,) = cohort.read(str(tmp_path / "cohort.csv"), Job(image="", specimen=""))
+    assert job.refine == "16um"
+    (tmp_path / "cohort.csv").write_text(f"image,tumor,specimen,refine\n{row}16\n")
+    with pytest.raises(cohort.CohortError, match="refine '16' not understood"):
+        cohort.read(str(tmp_path / "cohort.csv"), Job(image="", specimen=""))
+
+
 def test_E19_a_file_of_two_names_is_measured_once_and_said(tmp_path: Path) -> None:
     square_file(tmp_path, "a.ome.tif")
     (tmp_path / "b.ome.tif").hardlink_to(tmp_path / "a.ome.tif")

@@ -17,7 +17,7 @@ FLOORS = {
     **dict.fromkeys(["records", "units", "shelf", "files", "stains"], 2),
     **dict.fromkeys(["wording", "pages"], 2.4),  # words and sheets of paper
     **dict.fromkeys(
-        ["ometiff", "classifier", "regions", "policy", "sampling", "spread", "doubts", "fluorescence"], 2.5
+        ["ometiff", "classifier", "patchwork", "regions", "policy", "sampling", "spread", "doubts", "fluorescence"], 2.5
     ),  # what is said of records, and checked of them
     **dict.fromkeys(["calibrate", "edges", "measuring", "judging", "agreement", "phantoms", "rulers"], 3),
     **dict.fromkeys(["readers", "segmenters", "reports"], 3),
@@ -39,6 +39,7 @@ FLOORS = {
             "outlined",
             "inputs",
             "provenance",
+            "refining",
             "pipeline",
             "samples",
             "cohort",

@@ -139,3 +139,28 @@ def test_a_slide_is_no_array() -> None:
         np.asarray(mask)
     with pytest.raises(SizeError, match="E-SIZE-01"):
         mk.measure(mask, mask, (0.1, 0.1), boundary="contour")
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 2**32 - 1), st.tuples(st.integers(3, 12), st.integers(3, 70)), st.sampled_from([2, 3, 4.004]))
+def test_two_masks_on_one_coarser_level_are_measured_as_they_are(
+    seed: int, shape: tuple[int, int], ratio: float
+) -> None:
+    """As runs, as arrays, and as if the level were the image: the same millimetres, and index units of the image."""
+    random = np.random.default_rng(seed)
+    specimen = random.random(shape) < 0.8
+    tumor = (random.random(shape) < 0.1) & specimen
+    if not tumor.any() or specimen.all():
+        return
+    spacing_mm, origin_px = (0.5 * ratio, 0.25 * ratio), ((ratio - 1) / 2,) * 2
+    alone = mk.measure(tumor, specimen, spacing_mm)
+    for kind in (RunMask.of, np.asarray):
+        on_level = [mk.Region(kind(one), spacing_mm, origin_px) for one in (tumor, specimen)]
+        found = mk.measure(*on_level, (0.5, 0.25))
+        assert found.qualifier == alone.qualifier
+        assert found.value_mm == pytest.approx(alone.value_mm, rel=1e-12, abs=1e-12)
+        assert found.interval_mm == pytest.approx(alone.interval_mm, rel=1e-12, abs=1e-12)
+        assert found.foci[0].area_mm2 == pytest.approx(alone.foci[0].area_mm2)
+        if found.closest is not None and alone.closest is not None and not {"tied"} & set(found.flags):
+            there = [(at + 0.5) * ratio - 0.5 for at in alone.closest.edge_px]
+            assert found.closest.edge_px == pytest.approx(there)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 import marginkit as mk
-from marginkit.records import Level, Picture
+from marginkit.records import Calibration, Level, Picture
 from marginkit.segmenters import specimen
 
 PINK, PALE, GLASS = (200, 120, 180), (242, 236, 242), (244, 243, 245)
@@ -122,3 +123,30 @@ def test_pen_is_not_tissue(shared_data: Path, which: str) -> None:
     ring = pen & (np.ptp(colours, axis=-1) + 255 - colours.max(axis=-1) > 40)
     assert (mask & ring).sum() < 0.35 * ring.sum()  # rings cross tissue; what lies on glass is left out
     assert mask.any() == (which != "black")
+
+
+def test_the_first_look_does_not_hang_on_how_fine_the_outline_is_wanted() -> None:
+    """A slide of 1 µm with a level of 8 µm: one tissue at every pixel size, the finest level read at outlines alone."""
+    y, x = np.indices((2048, 2560))
+    tissue = np.hypot(y - 1000, x - 1200) < 700 + 40 * np.sin(9 * np.arctan2(y - 1000, x - 1200))
+    fine = np.where(tissue[..., None], np.uint8(PINK), np.uint8(GLASS))
+    levels, read = [fine, fine.reshape(256, 8, 320, 8, 3).mean((1, 3)).round().astype(np.uint8)], [0, 0]
+
+    def reader(level: int) -> object:
+        def pixels(at: tuple[slice, ...]) -> np.ndarray:
+            found = levels[level][at]
+            read[level] += found[..., 0].size
+            return found
+
+        return pixels
+
+    own = [Level(one.shape, (k, k), reader(i)) for i, (one, k) in enumerate(zip(levels, (1.0, 8.0)))]
+    size = Calibration((0.001, 0.001), "typed")
+    slide = Picture("drawn", "memory", "YXS", fine.shape, fine.dtype, tuple(own), calibration=size)
+    coarse, found = (mk.segment(slide, "specimen", pixel_um=um) for um in (8.0, 1.0))
+    assert found.maker.partition(", level")[0] == coarse.maker.partition(", level")[0]
+    square = np.ones((17, 17))  # one pixel of the first look to each side
+    assert (ndimage.binary_erosion(tissue, square) <= found.data).all()
+    assert (np.asarray(found.data) <= ndimage.binary_dilation(tissue, square)).all()
+    assert 0 < read[0] < 0.8 * tissue.size
+    assert read[1] == 2 * levels[1][..., 0].size

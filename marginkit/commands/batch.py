@@ -25,6 +25,9 @@ def batch(
         str, typer.Option("--radiotherapy", metavar="WORD", help="yes, no or unknown.")
     ] = "unknown",
     state: Annotated[str | None, typer.Option("--state", metavar="STATE", help="fresh, fixed, slide, in-vivo.")] = None,
+    refine: Annotated[
+        str, typer.Option("--refine", metavar="SIZE", help="Segment on such pixels (16um), finer near closest pairs.")
+    ] = "",
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes; 0: one a core.")] = 0,
     scheduler: Annotated[
         str, typer.Option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler: tcp://host:8786.")
@@ -59,6 +62,7 @@ def batch(
         policies=tuple(policy or ()),
         radiotherapy={"yes": True, "no": False}.get(yes_no),
         state=one_of(state, STATES, "--state"),
+        refine=refine,
     )
     jobs = cohorts.read(cohort, defaults)
     if dry_run:

@@ -61,6 +61,9 @@ def measure(
     shift_mm: Annotated[
         float, typer.Option("--boundary-shift-mm", metavar="MM", help="How far the tumor's boundary may be off.")
     ] = 0.0,
+    refine: Annotated[
+        str, typer.Option("--refine", metavar="SIZE", help="Segment on such pixels (16um), finer near closest pairs.")
+    ] = "",
     case: Annotated[str, typer.Option("--case", metavar="NAME", help="Name of the case; else that of IMAGE.")] = "",
     out: Out = None,
     dicom_seg: Annotated[
@@ -100,6 +103,7 @@ def measure(
         holes=one_of(holes, ("ignore", "cut"), "--holes"),
         link_mm=not_negative(link_mm, "--link-mm"),
         boundary_shift_mm=not_negative(shift_mm, "--boundary-shift-mm"),
+        refine=refine,
         case=case,
     )
     with progress(f"measuring {job.name}"):

@@ -75,13 +75,24 @@ def _lattice(
 ) -> LatticeScene:
     if _on_image(tumor) and _on_image(specimen) and tumor.data.shape == specimen.data.shape:
         return LatticeScene(packed(tumor.data), packed(specimen.data), spacing_mm, holes=holes, link_mm=link_mm)
+    pixels = [tuple(r * s for r, s in zip(ground.ratio, spacing_mm)) for ground in (tumor, specimen)]
+    if _on_one_grid(tumor, specimen):
+        both, ticks = (packed(tumor.data), packed(specimen.data)), specimen.ticks
+        return LatticeScene(
+            *both, spacing_mm, ticks=ticks, pixel_mm=(pixels[0], pixels[1]), holes=holes, link_mm=link_mm
+        )
     tumor, specimen = _as_array(tumor), _as_array(specimen)
     ticks = tuple(_merged(a, b) for a, b in zip(tumor.ticks, specimen.ticks))
-    pixels = [tuple(r * s for r, s in zip(ground.ratio, spacing_mm)) for ground in (tumor, specimen)]
     masks = pack(_Spread(tumor, ticks)), pack(_Spread(specimen, ticks))
     out = LatticeScene(*masks, spacing_mm, ticks=ticks, pixel_mm=(pixels[0], pixels[1]), holes=holes, link_mm=link_mm)
     out.add_tumor_total(float(np.count_nonzero(tumor.data) * np.prod(pixels[0])))
     return out
+
+
+def _on_one_grid(tumor: Ground, specimen: Ground) -> bool:
+    """Whether both have the same pixels, other than the image's: a coarser level, as it is."""
+    same = tumor.data.shape == specimen.data.shape
+    return same and tumor.ratio == specimen.ratio and tumor.origin_px == specimen.origin_px
 
 
 def _merged(tumor: Floats, specimen: Floats) -> Floats:

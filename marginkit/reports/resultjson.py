@@ -46,6 +46,7 @@ def document(case: Measured) -> dict[str, Any]:
         "slices": [{"index": i, **_measurement(one, case.limits_mm)} for i, one in case.slices],
         "signal": case.signal,
         "ink": case.ink,
+        **({} if case.resolution is None else {"resolution": case.resolution}),
         "verdicts": [_verdict(verdict) for verdict in case.verdicts],
         "warnings": list(case.warnings),
         "provenance": case.provenance,

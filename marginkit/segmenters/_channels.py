@@ -18,8 +18,10 @@ COLOURS = ("red", "green", "blue")
 COMPUTED = ("saturation", "grey", "violet")
 
 
-def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], str]:
-    """(pixels, the channel's name) of one channel.
+def channel(
+    picture: Picture, name: str, level: int = 0, window: tuple[slice, slice] | None = None
+) -> tuple[NDArray[Any], str]:
+    """(pixels, the channel's name) of one channel; window : rows and columns of the level, None: all.
 
     pixels : (y, x) or (z, y, x), native byte order; the stored type, or a float where it is a mean.
     name : of colours ``saturation`` (largest minus smallest of red, green and blue, in counts), ``grey`` (their mean),
@@ -34,10 +36,16 @@ def channel(picture: Picture, name: str, level: int = 0) -> tuple[NDArray[Any], 
     if not 0 <= level < len(picture.levels):
         cause = f"levels are 0 to {len(picture.levels) - 1}"
         raise UsageError("E-USE-06", f"no level {level}", cause=cause, file=picture.name)
-    pixels = _one_time(picture, picture.read(level))
+    pixels = _one_time(picture, picture.read(level) if window is None else _window(picture, level, *window))
     if "S" in picture.axes:
         return _colour(picture, pixels, name)
     return _stored(picture, pixels, name)
+
+
+def _window(picture: Picture, level: int, rows: slice, columns: slice) -> NDArray[Any]:
+    at = {"Y": rows, "X": columns}
+    whole = picture.levels[level].shape
+    return picture.levels[level].read(tuple(at.get(axis, slice(0, n)) for axis, n in zip(picture.axes, whole)))
 
 
 def _one_time(picture: Picture, pixels: NDArray[Any]) -> NDArray[Any]:

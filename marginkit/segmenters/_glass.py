@@ -74,9 +74,9 @@ class Rule:
         told = f"stain density above {float(stain):.3g} on glass {'/'.join(str(int(v)) for v in glass)}"
         return cls(glass, np.asarray(stain), told)
 
-    def pixels(self, colours: NDArray[np.uint8], step: int) -> Mask:
-        """Where a fine pixel is stained or marked."""
-        od = density(colours, self.glass, step / 3)
+    def pixels(self, colours: NDArray[np.uint8], ratio: float) -> Mask:
+        """Where a fine pixel is stained or marked. ratio : fine pixels along one of the first look."""
+        od = density(colours, self.glass, ratio / 3)
         return np.asarray((stain_of(od) > self.stain / 3) | (od.max(axis=-1) > MARK))
 
     def decide(self, look: NDArray[np.uint8]) -> Mask:

@@ -67,9 +67,9 @@ class Rule:
         off = np.linalg.norm(apart, axis=-1).astype(np.float32)
         return np.asarray(cv2.GaussianBlur(off, (0, 0), sigma_px) if sigma_px > 0 else off)
 
-    def pixels(self, colours: NDArray[np.uint8], step: int) -> Mask:
-        """Where a fine pixel differs from the ground."""
-        return np.asarray(self.differing(colours, step / 2) > self.cut)
+    def pixels(self, colours: NDArray[np.uint8], ratio: float) -> Mask:
+        """Where a fine pixel differs from the ground. ratio : fine pixels along one of the first look."""
+        return np.asarray(self.differing(colours, ratio / 2) > self.cut)
 
     def decide(self, look: NDArray[np.uint8]) -> Mask:
         """The specimen at first look: differing pixels, thin bridges cut, pieces that are ruler or label left out."""

@@ -36,6 +36,11 @@ def suited(picture: Picture, pixel_mm: float) -> int:
     return max(fits, default=0)
 
 
+def around(window: slice, length: int, halo_px: int) -> slice:
+    """The window with so many pixels around it, as far as there are any."""
+    return slice(max(0, window.start - halo_px), min(length, window.stop + halo_px))
+
+
 def is_colour(picture: Picture) -> bool:
     """Whether the picture is one plane of three or four samples."""
     return "S" in picture.axes and picture.shape[picture.axes.index("S")] >= 3

@@ -7,21 +7,28 @@ take others. Marks that cling to tissue as a thin coat are margin ink and belong
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import PixelError, UsageError
+from marginkit.patchwork import Coarse
 from marginkit.records import Picture, Region
 from marginkit.segmenters import _glass, _ground
 from marginkit.segmenters._channels import channel
-from marginkit.segmenters._levels import grid, is_colour, need_colour, rgb, shrunk, size, suited
+from marginkit.segmenters._levels import around, grid, is_colour, need_colour, rgb, shrunk, size, suited
 
 NAME = "specimen"
 GIVES = ("tissue",)
 FIRST_LOOK_PX = 1500  # longest side of the picture on which the decisions are made
+LOOK_UM = (
+    8.0  # they are made on pixels as large as this, where the pyramid has them, however fine the outline is wanted
+)
+LOOK_PIXELS = 64  # of the first look along a window in which pixels are asked again
 Mask = NDArray[np.bool_]
 
 
@@ -63,20 +70,108 @@ def segment(picture: Picture, options: Options) -> Region:
     """
     if options.ground == "fluorescence" or (options.ground == "auto" and not is_colour(picture)):
         return _glowing(picture, options)
+    level, look = suited(picture, options.pixel_um / 1000), _looked(picture, options)
+    return _region(picture, look.on(level), level, look.count, look.told)
+
+
+def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None:
+    """The specimen on a coarser level, to be asked again on that of the options; both by the same first look.
+
+    None where no level is coarser, at most as coarse as the first look, or of a specimen that glows.
+    """
+    if options.ground == "fluorescence" or not is_colour(picture):
+        return None
+    fine, look_mm = suited(picture, options.pixel_um / 1000), max(options.pixel_um, LOOK_UM) / 1000
+    level = suited(picture, min(pixel_mm, look_mm))
+    if level <= fine:
+        return None
+    look = _looked(picture, options)
+    down, own = picture.levels[level].downsample, picture.levels[fine].downsample
+    return Coarse(
+        _region(picture, look.on(level), level, look.count, look.told),
+        size(picture, fine),
+        *grid(picture, fine),
+        (down[0] / own[0], down[1] / own[1]),
+        partial(look.asked, fine),
+        _region(picture, look.mask, fine, look.count, f"{look.told}, first on level {level}").maker,
+        look.halo_px(fine),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What was decided at first look, on blocks of ``step`` squared pixels of a level: mask, number of pieces, rule."""
+
+    picture: Picture
+    level: int
+    step: int
+    mask: Mask
+    count: int
+    rule: Any
+    told: str
+
+    def ratio(self, level: int) -> tuple[float, float]:
+        """Pixels of a level along one of the first look."""
+        own, other = (self.picture.levels[one].downsample for one in (self.level, level))
+        return self.step * own[0] / other[0], self.step * own[1] / other[1]
+
+    def halo_px(self, level: int) -> int:
+        """Pixels of a level that are smoothed over, to each side."""
+        return math.ceil(4 * max(self.ratio(level)))
+
+    @cached_property
+    def _sure(self) -> tuple[Mask, Mask]:
+        """(where all, where any of the pixels around are in the mask)."""
+        import cv2
+
+        square = np.ones((3, 3), np.uint8)
+        inner, outer = (f(self.mask.astype(np.uint8), square) > 0 for f in (cv2.erode, cv2.dilate))
+        return inner, outer
+
+    def on(self, level: int) -> Mask:
+        """The mask on a level; where that is finer, each pixel near the outline is asked again."""
+        if self.ratio(level) == (1.0, 1.0):
+            return self.mask
+        height, width = size(self.picture, level)
+        out = np.zeros((height, width), bool)
+        side = [max(1, round(LOOK_PIXELS * ratio)) for ratio in self.ratio(level)]
+        for top in range(0, height, side[0]):
+            for left in range(0, width, side[1]):
+                window = slice(top, min(top + side[0], height)), slice(left, min(left + side[1], width))
+                out[window] = self.asked(level, *window)
+        return out
+
+    def asked(self, level: int, rows: slice, columns: slice) -> Mask:
+        """The mask in a window of a level: within a pixel of the first look of its outline each pixel is asked."""
+        ratio = self.ratio(level)
+        at = [
+            np.minimum((np.arange(one.start, one.stop) + 0.5) // by, n - 1).astype(np.int64)
+            for one, by, n in zip((rows, columns), ratio, self.mask.shape)
+        ]
+        inner, outer = (one[np.ix_(*at)] for one in self._sure)
+        if not (outer & ~inner).any():
+            return inner
+        wide = [around(s, n, self.halo_px(level)) for s, n in zip((rows, columns), size(self.picture, level))]
+        own = self.rule.pixels(rgb(self.picture, level, *wide), max(ratio))
+        top, left = rows.start - wide[0].start, columns.start - wide[1].start
+        found: Mask = inner | (outer & own[top : top + len(at[0]), left : left + len(at[1])])
+        return found
+
+
+def _looked(picture: Picture, options: Options) -> _Look:
+    """The first look, on the level of the options or one of pixels of at most ``LOOK_UM``, whichever is coarser."""
     need_colour(picture, NAME)
-    level = suited(picture, options.pixel_um / 1000)
+    level = suited(picture, max(options.pixel_um, LOOK_UM) / 1000)
     step = -(-max(size(picture, level)) // FIRST_LOOK_PX)
     look = shrunk(picture, level, step)
     if (look == look[0, 0]).all():
         cause = f"every pixel is {tuple(look[0, 0].tolist())}"
         raise PixelError("E-PIX-04", "constant image", cause=cause, file=picture.name)
     ground = _ground.kind(look) if options.ground == "auto" else options.ground
-    rule = _glass.Rule.of(look, options.sensitivity) if ground == "glass" else _ground.Rule.of(look, ground)
-    mask = rule.decide(look)
+    rule: Any = _glass.Rule.of(look, options.sensitivity) if ground == "glass" else _ground.Rule.of(look, ground)
     fill = options.fill if options.fill != "auto" else ground != "glass"
-    mask, count = pieces(mask, options.min_share, options.largest, fill)
-    mask = mask if step == 1 else refined(picture, level, step, mask, rule)
-    return _region(picture, mask, level, count, f"specimen on {ground}, {rule.told}")
+    mask, count = pieces(rule.decide(look), options.min_share, options.largest, fill)
+    return _Look(picture, level, step, mask, count, rule, f"specimen on {ground}, {rule.told}")
 
 
 def _region(picture: Picture, mask: Mask, level: int, count: int, told: str) -> Region:
@@ -100,29 +195,6 @@ def pieces(mask: Mask, min_share: float, largest: bool, fill: bool) -> tuple[Mas
     if largest:
         keep &= np.arange(count + 1) == sizes.argmax()
     return keep[labels], int(keep.sum())
-
-
-def refined(picture: Picture, level: int, step: int, coarse: Mask, rule: Any) -> Mask:
-    """The coarse mask on the level's own pixels; within one coarse pixel of its outline each pixel is asked again."""
-    import cv2
-
-    height, width = size(picture, level)
-    square = np.ones((3, 3), np.uint8)
-    inner, outer = (f(coarse.astype(np.uint8), square) > 0 for f in (cv2.erode, cv2.dilate))
-    out = np.repeat(np.repeat(inner, step, 0), step, 1)[:height, :width]
-    tile, halo = 64, 4 * step
-    for y in range(0, coarse.shape[0], tile):
-        for x in range(0, coarse.shape[1], tile):
-            asked = (outer & ~inner)[y : y + tile, x : x + tile]
-            if not asked.any():
-                continue
-            top, left = y * step, x * step
-            rows, columns = (slice(max(0, v - halo), v + tile * step + halo) for v in (top, left))
-            own = rule.pixels(rgb(picture, level, rows, columns), step)[top - rows.start :, left - columns.start :]
-            here = out[top : top + tile * step, left : left + tile * step]
-            fine = np.repeat(np.repeat(asked, step, 0), step, 1)[: here.shape[0], : here.shape[1]]
-            here |= fine & own[: here.shape[0], : here.shape[1]]
-    return out
 
 
 def _glowing(picture: Picture, options: Options) -> Region:

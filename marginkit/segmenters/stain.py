@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -15,15 +16,17 @@ from numpy.typing import NDArray
 
 from marginkit import stains
 from marginkit.errors import PixelError, UsageError
+from marginkit.patchwork import Coarse
 from marginkit.records import Picture, Region
 from marginkit.segmenters import _windows
-from marginkit.segmenters._levels import need_colour, shrunk, size
+from marginkit.segmenters._levels import around, need_colour, shrunk, size, suited
 
 NAME = "stain"
 GIVES = ("tumor", "tissue", "signal")
 STRIP_PX = 16_000_000
 CACHED_PX = 500_000
 LOOK_PX = 1024  # longest side of the picture in which dyes are looked for
+STEP = stains.WHOLE / 255  # optical density of one of the 256 that are told apart
 BRIGHT = int(255 * 10**-stains.FAINT)  # a stained pixel is darker in one colour at least
 Dye = Literal["haematoxylin", "eosin", "dab"]
 PARTNERS: dict[str, tuple[str, str]] = {
@@ -74,22 +77,80 @@ def segment(picture: Picture, options: Options) -> Region:
     PixelError : E-PIX-04 nothing is stained, or all alike, where something is to be found in the image.
     AxesError : E-AXE-05 no plane of colours. CalibrationError : ``min_area_mm2`` without a pixel size.
     """
-    need_colour(picture, NAME)
-    known = picture.spacing_mm is not None
-    if options.min_area_mm2 and not known:
-        raise picture.refusal or UsageError("E-USE-06", "min_area_mm2 needs a pixel size", file=picture.name)
-    own_um = 1000 * max(picture.spacing_mm[-2:]) if picture.spacing_mm is not None else 0.0
-    where = _windows.grid(picture, max(options.pixel_um, own_um) if known else None, 0.5, NAME)
+    where = _pixels(picture, options)
     dyes, at = _dyes(picture, options)
     amount, counts = _amounts(picture, where, dyes, at, options.smooth_px, options.threads)
-    step = stains.WHOLE / 255
-    above = options.above if not isinstance(options.above, str) else otsu(counts, picture.name) * step
-    mask = amount > above / step
+    above = otsu(counts, picture.name) * STEP if isinstance(options.above, str) else options.above
     spacing, origin = where.placed(picture)
-    mask = _tidied(mask, options, spacing or picture.spacing_mm)
-    how = "given" if not isinstance(options.above, str) else options.above
-    told = f"stain {options.dye}, colours {options.dyes}, above {above:.3f} optical density ({how})"
-    return Region(mask, spacing, origin, maker=told)
+    mask = _tidied(amount > above / STEP, options, spacing or picture.spacing_mm)
+    return Region(mask, spacing, origin, maker=_told(options, above))
+
+
+def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None:
+    """The mask on a coarser level, to be asked again on pixels of the options; None where there is no such level.
+
+    Otsu's value is found on the coarser level; ``moved`` has the same at values as far off as that moves when pixels
+    are twice as large.
+    """
+    fine, level = _pixels(picture, options), suited(picture, pixel_mm)
+    if level <= fine.level:
+        return None
+    down = picture.levels[level].downsample
+    where = _windows.Grid(level, 1, size(picture, level), down)
+    ratio = down[0] / fine.ratio[0], down[1] / fine.ratio[1]
+    dyes, at = _dyes(picture, options)
+    amount, counts = _amounts(picture, where, dyes, at, options.smooth_px / ratio[0], options.threads)
+    above, off = (options.above, 0.0) if not isinstance(options.above, str) else _found(amount, counts, picture.name)
+    spacing, origin = where.placed(picture)
+    halo_px = int(np.ceil(4 * options.smooth_px))
+
+    def ask(above: float, rows: slice, columns: slice) -> NDArray[np.bool_]:
+        wide = around(rows, fine.shape[0], halo_px), around(columns, fine.shape[1], halo_px)
+        seen = _smoothed(_windows.window(picture, fine, *wide), options.smooth_px)
+        top, left = rows.start - wide[0].start, columns.start - wide[1].start
+        seen = seen[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
+        return measured(seen, dyes, at)[0] > above / STEP
+
+    def found(above: float, moved: tuple[Coarse, ...] = ()) -> Coarse:
+        return Coarse(
+            Region(_tidied(amount > above / STEP, options, spacing), spacing, origin),
+            fine.shape,
+            *fine.placed(picture),
+            ratio,
+            partial(ask, above),
+            f"{_told(options, above)} on level {level}",
+            halo_px,
+            tidied=options.fill or options.min_area_mm2 > 0,
+            filled=options.fill,
+            moved=moved,
+        )
+
+    return found(above, (found(above - off), found(above + off)) if off else ())
+
+
+def _pixels(picture: Picture, options: Options) -> _windows.Grid:
+    """The pixels that are looked at."""
+    need_colour(picture, NAME)
+    if options.min_area_mm2 and picture.spacing_mm is None:
+        raise picture.refusal or UsageError("E-USE-06", "min_area_mm2 needs a pixel size", file=picture.name)
+    own_um = 1000 * max(picture.spacing_mm[-2:]) if picture.spacing_mm is not None else 0.0
+    return _windows.grid(picture, None if picture.spacing_mm is None else max(options.pixel_um, own_um), 0.5, NAME)
+
+
+def _told(options: Options, above: float) -> str:
+    how = options.above if isinstance(options.above, str) else "given"
+    return f"stain {options.dye}, colours {options.dyes}, above {above:.3f} optical density ({how})"
+
+
+def _found(amount: NDArray[np.uint8], counts: NDArray[np.int64], name: str) -> tuple[float, float]:
+    """(optical density of Otsu, how far it moves when pixels are twice as large)."""
+    import cv2
+
+    found = otsu(counts, name) * STEP
+    height, width = (n // 2 for n in amount.shape)
+    larger = cv2.resize(amount[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
+    stained = np.bincount(larger[larger > 0], minlength=256)
+    return found, abs(otsu(stained.astype(np.int64), name) * STEP - found) if (stained > 0).sum() > 1 else 0.0
 
 
 def _dyes(picture: Picture, options: Options) -> tuple[stains.Matrix, int]:

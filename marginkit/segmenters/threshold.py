@@ -7,16 +7,18 @@ the value belongs to ``below``, so that above and below one value part an image 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import PixelError, UsageError
+from marginkit.patchwork import Coarse
 from marginkit.records import Picture, Region
 from marginkit.segmenters._channels import channel
-from marginkit.segmenters._levels import grid
+from marginkit.segmenters._levels import around, grid, size, suited
 
 NAME = "threshold"
 GIVES = ("tissue", "tumor", "signal")
@@ -69,40 +71,116 @@ def segment(picture: Picture, options: Options) -> Region:
     PixelError : E-PIX-03 no finite value, E-PIX-04 one value everywhere and the threshold was to be found in it.
     AxesError, UsageError : the channel or level is not there, or was not said.
     """
-    pixels, known, name = _known(picture, options)
-    mask = known
-    said = []
-    for word, wanted in (("above", options.above), ("below", options.below)):
-        if wanted is None:
-            continue
-        value = _value(picture, pixels if known.all() else pixels[known], wanted)
-        with np.errstate(invalid="ignore"):
-            mask = mask & (pixels > value if word == "above" else pixels <= value)
-        said.append(f"{word} {value:.6g} ({wanted if isinstance(wanted, str) else 'given'})")
-    mask, tidied = _tidied(mask, options)
-    smoothed = f", smoothed by {options.smooth_px:g} px" if options.smooth_px else ""
-    where = "" if options.level == 0 else f", level {options.level}"
+    pixels, known, name = _seen(picture, options)
+    limits = _limits(picture, pixels if known.all() else pixels[known], options)
+    mask, tidied = _tidied(_between(pixels, known, limits), options)
     return Region(
         mask,
         *grid(picture, options.level),
-        maker=f"threshold {name} {' and '.join(said)}{smoothed}{tidied}{where}",
+        maker=_told(name, limits, options) + tidied + _where(options.level),
         flags=() if known.all() else ("excluded_values",),
     )
 
 
+def coarse(picture: Picture, options: Options, pixel_mm: float) -> Coarse | None:
+    """The region on a coarser level, to be asked again on that of the options; None of stacks, or where there is none.
+
+    A threshold that is to be found is found on the coarser level; ``moved`` has the same at thresholds as far off as
+    that moves when pixels are twice as large.
+    """
+    level = suited(picture, pixel_mm)
+    if level <= options.level or len(picture.spatial_shape) != 2:
+        return None
+    down, own = picture.levels[level].downsample, picture.levels[options.level].downsample
+    ratio = down[0] / own[0], down[1] / own[1]
+    sigma_px, least_px = options.smooth_px / ratio[0], round(options.min_size_px / (ratio[0] * ratio[1]))
+    less = replace(options, level=level, smooth_px=sigma_px, min_size_px=least_px)
+    pixels, known, name = _seen(picture, less)
+    limits = _limits(picture, pixels if known.all() else pixels[known], options)
+    shape, halo_px = size(picture, options.level), int(4 * options.smooth_px + 0.5)
+
+    def ask(limits: tuple[Limit, ...], rows: slice, columns: slice) -> NDArray[np.bool_]:
+        wide = around(rows, shape[0], halo_px), around(columns, shape[1], halo_px)
+        seen, held, _ = _seen(picture, options, wide)
+        top, left = rows.start - wide[0].start, columns.start - wide[1].start
+        found = _between(seen, held, limits)
+        return found[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
+
+    def found(limits: tuple[Limit, ...], moved: tuple[Coarse, ...] = ()) -> Coarse:
+        mask, tidied = _tidied(_between(pixels, known, limits), less)
+        flags = () if known.all() else ("excluded_values",)
+        told = f"{_told(name, limits, options)} on level {level}{tidied}{_where(options.level)}"
+        return Coarse(
+            Region(mask, *grid(picture, level), flags=flags),
+            shape,
+            *grid(picture, options.level),
+            ratio,
+            partial(ask, limits),
+            told,
+            halo_px,
+            tidied=bool(tidied),
+            filled=bool(options.fill),
+            moved=moved,
+        )
+
+    return found(limits, tuple(map(found, _moved(picture, pixels, known, limits))))
+
+
 def values(picture: Picture, options: Options) -> NDArray[Any]:
     """What ``above`` and ``below`` are compared with: the channel, smoothed where asked; errors as of ``segment``."""
-    pixels, known, _ = _known(picture, options)
+    pixels, known, _ = _seen(picture, options)
     return pixels if known.all() else np.where(known, pixels, np.nan)
 
 
-def _known(picture: Picture, options: Options) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
-    """(pixels, which of them are finite, the channel's name)."""
-    pixels, name = channel(picture, options.channel, options.level)
+Limit: TypeAlias = tuple[str, float, float | Found]  # above or below, the value, and how it was wanted
+
+
+def _seen(
+    picture: Picture, options: Options, window: tuple[slice, slice] | None = None
+) -> tuple[NDArray[Any], NDArray[np.bool_], str]:
+    """(pixels of a level or a window of it, smoothed; where they are finite; the channel's name)."""
+    pixels, name = channel(picture, options.channel, options.level, window)
     known = np.isfinite(pixels) if pixels.dtype.kind == "f" else np.ones(pixels.shape, bool)
-    if not known.any():
+    if window is None and not known.any():
         raise PixelError("E-PIX-03", "no finite value", cause=f"{pixels.size} pixels of {name}", file=picture.name)
     return _smoothed(pixels, known, options.smooth_px) if options.smooth_px else pixels, known, name
+
+
+def _limits(picture: Picture, values: NDArray[Any], options: Options) -> tuple[Limit, ...]:
+    wanted = (("above", options.above), ("below", options.below))
+    return tuple((word, _value(picture, values, one), one) for word, one in wanted if one is not None)
+
+
+def _between(pixels: NDArray[Any], known: NDArray[np.bool_], limits: tuple[Limit, ...]) -> NDArray[np.bool_]:
+    mask = known
+    with np.errstate(invalid="ignore"):
+        for word, value, _ in limits:
+            mask = mask & (pixels > value if word == "above" else pixels <= value)
+    return mask
+
+
+def _moved(
+    picture: Picture, pixels: NDArray[Any], known: NDArray[np.bool_], limits: tuple[Limit, ...]
+) -> tuple[tuple[Limit, ...], ...]:
+    """The limits with those that were found a little lower, and a little higher; none where all were given."""
+    if not any(isinstance(wanted, str) for _, _, wanted in limits) or min(pixels.shape) < 4 or not known.all():
+        return ()
+    even = pixels[: len(pixels) // 2 * 2, : pixels.shape[1] // 2 * 2].astype(np.float64)
+    larger = (even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]) / 4
+    off = [abs(_value(picture, larger, wanted) - value) for _, value, wanted in limits]
+    return tuple(
+        tuple((word, value + sign * by, wanted) for (word, value, wanted), by in zip(limits, off)) for sign in (-1, 1)
+    )
+
+
+def _told(name: str, limits: tuple[Limit, ...], options: Options) -> str:
+    said = [f"{word} {value:.6g} ({how if isinstance(how, str) else 'given'})" for word, value, how in limits]
+    smoothed = f", smoothed by {options.smooth_px:g} px" if options.smooth_px else ""
+    return f"threshold {name} {' and '.join(said)}{smoothed}"
+
+
+def _where(level: int) -> str:
+    return "" if level == 0 else f", level {level}"
 
 
 def _smoothed(pixels: NDArray[Any], known: NDArray[np.bool_], sigma_px: float) -> NDArray[Any]:
