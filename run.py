@@ -58,14 +58,18 @@ def bring_xvfb() -> None:
                 print(f"run.py: apt-get {words[0]} failed; tests in a viewer may be left out", file=sys.stderr)
 
 
-def browser() -> None:
-    """Bring Debian's Chromium where that can be done; without a browser the tests of the pages are skipped."""
-    if any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
-        return
-    if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
-        print("run.py: installing chromium, for the tests of the report pages", file=sys.stderr)
+def tools() -> None:
+    """Bring Debian's Chromium and Groovy where that can be done; without them the tests that need them are skipped."""
+    wanted = []
+    if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
+        wanted.append(("chromium", "fonts-dejavu-core"))
+    if not shutil.which("groovy"):
+        wanted.append(("groovy",))
+    if wanted and shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
+        print("run.py: installing what the tests of the pages and of the QuPath script need", file=sys.stderr)
         call("apt-get", "update", "-qq")
-        call("apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-dejavu-core")
+        for packages in wanted:  # one that cannot be had is not to keep the other away
+            call("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages)
 
 
 def main(words: list[str]) -> int:
@@ -79,7 +83,7 @@ def main(words: list[str]) -> int:
     if words[0] == "demo":
         return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
     bring_viewer()
-    browser()
+    tools()
     side_by_side = ("-n", min(4, os.cpu_count() or 1), "--dist", "loadfile")
     return call(BIN / "python", "-m", "pytest", "-rs", *side_by_side, *words[1:])
 

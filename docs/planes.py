@@ -43,13 +43,13 @@ def row(gap_mm: float, buds: int, draw: np.random.Generator) -> str:
         hidden += true_mm < SEEN_CLEAR_MM <= seen_mm
     middle, most = np.quantile(excess, (0.5, 0.95))
     shape = f"{buds} buds" if buds else "smooth"
-    return f"| {gap_mm:g} mm | {shape} | {middle:.2f} mm | {most:.2f} mm | {hidden} of {close} |"
+    return f"| {gap_mm:g} mm | {shape} | {middle:.2f} | {most:.2f} | {hidden} of {close} |"
 
 
 def table() -> str:
     """The table, as Markdown."""
     draw = np.random.default_rng(2026)
-    head = "| planes apart | tumor | too large by (median) | 95 % | under 1 mm, seen as 1 mm or more |"
+    head = "| planes apart | tumor | too large by, mm (median) | 95 %, mm | under 1 mm, seen as 1 mm or more |"
     return "\n".join([head, "|---|---|---|---|---|", *(row(gap, buds, draw) for buds in (0, 5) for gap in GAPS_MM)])
 
 

@@ -25,7 +25,8 @@ def sectioned(lines: list[str]) -> Iterator[str]:
         if section == "Returns" and not found:
             found = re.match(r"^(\w+)\. (.*)$", line)
         if not found:
-            yield line
+            goes_on = section == "Returns" and line[:1].isalpha() and line != section
+            yield f"    {line}" if goes_on else line
             continue
         for name in found[1].split(", ") if section == "Raises" else [found[1]]:
             yield from (name, f"    {found[2]}")

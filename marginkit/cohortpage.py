@@ -73,7 +73,7 @@ def page(root: Path, rows: Sequence[Row]) -> bytes:
         margins=spread.table(rows, limits_mm),
         histograms=spread.histograms(rows, limits_mm),
         limits=[f"{mm:g} mm" for mm in limits_mm],
-        verdicts=_verdicts(rows, len(cases)),
+        verdicts=_verdicts(rows),
         policies=_policies(measured),
         failures=_failures(rows),
         warnings=[*_mixed(rows), *_warnings(rows, len(cases))],
@@ -91,7 +91,6 @@ def _document(root: Path, case: str) -> dict[str, Any]:
 
 
 def _row(row: Row, root: Path, known: Mapping[str, Any]) -> dict[str, Any]:
-    verdicts = [one for one in row.get("verdicts", "").split("; ") if one]
     value_mm = spread.value_mm(row)
     qualifier = row.get("qualifier", "")
     return {
@@ -104,7 +103,7 @@ def _row(row: Row, root: Path, known: Mapping[str, Any]) -> dict[str, Any]:
         "shown": "" if value_mm is None else SIGN.get(qualifier, "") + millimetres(value_mm),
         "interval": _interval(row),
         "qualifier": qualifier.replace("_", " "),
-        "verdicts": verdicts,
+        "verdicts": _listed(row, "verdicts"),
         "state": row.get("state", ""),
         "source": row.get("calibration_source", ""),
         "said": row.get("error", "") or row.get("reason", ""),
@@ -172,12 +171,30 @@ def _summary(rows: Sequence[Row], cases: Sequence[str], measured: Sequence[Any])
     yield "marginkit", ", ".join(f"{value} ({n})" for value, n in versions.most_common()) or "unknown"
 
 
-def _verdicts(rows: Sequence[Row], cases: int) -> list[tuple[str, str]]:
-    """Verdict on the closest margin to the number of cases."""
-    whole = [row.get("verdicts", "") for row in rows if row.get("margin") == "all"]
-    counts = Counter(one for said in whole for one in said.split("; ") if one)
-    ordered = sorted(counts.items(), key=lambda one: (one[0].split(":")[0], -one[1]))
-    return [(words, f"{n} of {cases}") for words, n in ordered]
+def _verdicts(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Verdict on the closest margin to the number of cases, of those that the policy was asked of."""
+    whole = [_listed(row, "verdicts") for row in rows if row.get("margin") == "all"]
+    counts = Counter(one for said in whole for one in said)
+    of = Counter(one.partition(": ")[0] for said in whole for one in said)
+    failed = Counter({policy: _failed_of(rows, policy) for policy in _asked(rows) | set(of)})
+    counts.update({f"{policy}: the case failed": n for policy, n in failed.items() if n})
+    ordered = sorted(counts.items(), key=lambda one: (one[0].partition(": ")[0], -one[1]))
+    return [(words, f"{n} of {(of + failed)[words.partition(': ')[0]]}") for words, n in ordered]
+
+
+def _listed(row: Row, name: str) -> list[str]:
+    return [one for one in row.get(name, "").split("; ") if one]
+
+
+def _asked(rows: Sequence[Row]) -> set[str]:
+    """Policies that were asked of cases that failed."""
+    return {one for row in rows if row.get("status") == "failed" for one in _listed(row, "policies")}
+
+
+def _failed_of(rows: Sequence[Row], policy: str) -> int:
+    """Failed cases that the policy was asked of; a table that does not say what was asked counts them all."""
+    failed = (row for row in rows if row.get("status") == "failed")
+    return sum("policies" not in row or policy in _listed(row, "policies") for row in failed)
 
 
 def _policies(measured: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "Measure the bundled samples; write pictures and results.",
     "info": "Show what an image is, and its pixel size with its source.",
     "measure": "Measure one case, judge it, write pictures and results.",
+    "closest": "Find the closest pair in a slide's mask from a few tiles.",
     "batch": "Measure many cases; a bad one costs itself only.",
     "segment": "Find tissue, tumor, ink or signal; write masks or outlines.",
     "train": "Train a pixel classifier from scribbles.",

@@ -71,5 +71,6 @@ def sentence(found: Between) -> str:
     focus = f"a focus under {millimetres(found.gap_mm)} can be missed"
     if found.nearer_mm is None:
         return f"between planes {focus}, as large as this whole tumor"
-    front = f"a round front of radius {millimetres(found.radius_mm)} can come {millimetres(found.nearer_mm)} nearer"
+    radius = millimetres(found.radius_mm).partition(" (")[0]  # no limit is asked of it
+    front = f"a round front of radius {radius} can come {millimetres(found.nearer_mm)} nearer"
     return f"between planes {front}, and {focus}"

@@ -52,6 +52,15 @@ def as_kept(path: str | Path, classes: Mapping[str, Region], picture: Picture) -
     return {name: rasters.drawn(one, picture) if one.kind == "polygon" else one for name, one in classes.items()}
 
 
+def shared(path: str | Path, classes: Mapping[str, Region]) -> list[str]:
+    """A sentence for each class that lost pixels to a later one, where the file holds labels."""
+    if not Path(path).name.lower().endswith(LABELS) or len(classes) < 2:
+        return []
+    written = np.bincount(labels(classes).ravel(), minlength=len(classes) + 1)
+    lost = {name: np.count_nonzero(inside(one)) - written[i] for i, (name, one) in enumerate(classes.items(), 1)}
+    return [f"{n:,} pixels of {name} are of a later class too, and have its label" for name, n in lost.items() if n]
+
+
 def told(classes: Mapping[str, Region]) -> str:
     """The classes in words: their name, or ``1 black, 2 blue``."""
     names = list(classes)

@@ -33,10 +33,14 @@ class Method:
 
 @dataclass(frozen=True)
 class Given:
-    """A file in place of a method: its mask or outlines are only brought onto the picture. text : ``FILE#WHAT``."""
+    """A file in place of a method: its mask or outlines are only brought onto the picture.
+
+    text : ``FILE#WHAT``. parts : classes of the file that are kept apart; without them it is one region.
+    """
 
     text: str
     name: str
+    parts: tuple[str, ...] = ()
 
     def told(self) -> dict[str, Any]:
         """No options."""
@@ -80,10 +84,17 @@ def segment(picture: Picture, method: str, **options: Any) -> Region:
     return region
 
 
-def from_file(text: str) -> Given | None:
-    """The file that ``FILE`` or ``FILE#WHAT`` means, where there is one."""
+def from_file(text: str, parts: tuple[str, ...] = ()) -> Given | None:
+    """The file that ``FILE`` or ``FILE#WHAT`` means, where there is one.
+
+    parts : classes of the file to keep apart. UsageError E-USE-16 where they are given twice, of no file, or of a file
+        of which a part was taken already.
+    """
     found = given(text) if text else None
-    return None if found is None else Given(text, found.name)
+    if parts and (found is None or found.select or len(set(parts)) < len(parts)):
+        cause = "they are given twice" if len(set(parts)) < len(parts) else f"--method {text or 'is not given'}"
+        raise UsageError("E-USE-16", "whose classes?", cause=cause, remedy="Give --method FILE --classes A,B.")
+    return None if found is None else Given(text, found.name, parts)
 
 
 def choose(what: str, text: str = "") -> Method:
@@ -112,9 +123,7 @@ def classes(picture: Picture, chosen: Method | Given, what: str) -> Found:
     that it may find: one that is not there is empty, and each keeps its label from image to image.
     """
     if isinstance(chosen, Given):
-        fetcher = Fetcher(picture)
-        region = fetcher.region(chosen.text, what)
-        return Found({what: region}, region.maker, (*_sentences(region.flags), *fetcher.notes))
+        return _taken(picture, chosen, what)
     if hasattr(chosen.module, "find"):
         found = chosen.module.find(picture, chosen.options)
         blank = np.zeros_like(next(iter(found.masks.values()), np.zeros((1, 1), bool)))
@@ -125,6 +134,15 @@ def classes(picture: Picture, chosen: Method | Given, what: str) -> Found:
         return Found(regions, found.told, _sentences(getattr(found, "flags", ())), found.length_px)
     region = chosen.module.segment(picture, chosen.options)
     return Found({what: region}, region.maker, _sentences(region.flags))
+
+
+def _taken(picture: Picture, chosen: Given, what: str) -> Found:
+    """The regions of a file, by class where classes are to be kept apart."""
+    fetcher = Fetcher(picture)
+    wanted = {part: f"{chosen.text}#{part}" for part in chosen.parts} or {what: chosen.text}
+    regions = {name: fetcher.region(text, what) for name, text in wanted.items()}
+    raised = dict.fromkeys(flag for region in regions.values() for flag in region.flags)
+    return Found(regions, chosen.name, (*_sentences(tuple(raised)), *dict.fromkeys(fetcher.notes)))
 
 
 def _sentences(raised: tuple[str, ...]) -> tuple[str, ...]:

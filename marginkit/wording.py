@@ -6,6 +6,8 @@ rounding moves a value onto a whole millimetre, the unrounded value stands besid
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from marginkit.records import Margin, Verdict
 
 SIGN = {"exact": "", "touching": "", "at_most": "≤ ", "at_least": "≥ "}
@@ -29,14 +31,23 @@ def tenths(value_mm: float) -> str:
     ('3.2', '0.0068', '1.0 (0.9996)', '0.0')
     """
     if 0 < value_mm < 0.1:
-        return f"{value_mm:.2g}"
+        return digits(value_mm, 2)
     rounded = round(value_mm, 1)
     return f"{rounded:.1f} ({_unlike(value_mm, rounded)})" if _hides(value_mm) else f"{rounded:.1f}"
 
 
+def digits(value: float, count: int) -> str:
+    """A number with so many digits that say something, and never as a power of ten.
+
+    >>> digits(0.0000674, 2), digits(1234.5, 2)
+    ('0.000067', '1200')
+    """
+    return f"{Decimal(f'{value:.{count}g}'):f}"
+
+
 def _unlike(value_mm: float, rounded_mm: float) -> str:
     """The shortest decimal of a value that is not the rounded one."""
-    texts = (f"{value_mm:.{digits}f}" for digits in range(2, 16))
+    texts = (f"{value_mm:.{places}f}" for places in range(2, 16))
     return next((text for text in texts if float(text) != rounded_mm), repr(value_mm))
 
 
@@ -61,7 +72,7 @@ def centimetres(margin: Margin) -> str:
         return ""
     value_mm = margin.value_mm
     if 0 < value_mm < 0.1:
-        return f"{SIGN[margin.qualifier]}{value_mm / 10:.2g} cm"
+        return f"{SIGN[margin.qualifier]}{digits(value_mm / 10, 2)} cm"
     rounded = round(value_mm, 1)
     exact = f" ({value_mm / 10:.12g})" if _hides(value_mm) else ""
     return f"{SIGN[margin.qualifier]}{rounded / 10:.2f} cm{exact}"
@@ -91,8 +102,8 @@ def span(low_mm: float, high_mm: float) -> str:
     '3.86–3.91 mm'
     """
     low, high = low_mm, high_mm
-    digits = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
-    return "" if digits is None else f"{low:.{digits}f}–{high:.{digits}f} mm"
+    places = next((n for n in range(1, 7) if f"{low:.{n}f}" != f"{high:.{n}f}"), None)
+    return "" if places is None else f"{low:.{places}f}–{high:.{places}f} mm"
 
 
 def judged(verdict: Verdict) -> str:

@@ -123,8 +123,9 @@ def test_weighted_kappa_equals_statsmodels(size: int) -> None:
 
 
 def test_weighted_kappa_of_a_published_example() -> None:
-    """110 mammograms by two readers (Kundel and Polansky 2003, doi:10.1148/radiol.2282011860, table A1), with the value
-    and standard error that the documentation of R's vcdExtra (data set Mammograms) prints, of linear weights as here.
+    """110 mammograms by two readers (Kundel and Polansky 2003, doi:10.1148/radiol.2282011860, table A1): the
+    counts as in the data set Mammograms of R's vcdExtra, with the value and standard error that its documentation
+    prints, of linear weights as here.
     """
     value, interval = weighted(np.array([[34, 10, 2, 0], [6, 8, 8, 2], [2, 5, 4, 12], [0, 1, 2, 14]]))
     assert value is not None

@@ -114,6 +114,31 @@ def test_a_failed_case_is_missed_only_by_what_was_wanted_of_it(tmp_path: Path) -
     ]
 
 
+def test_a_verdict_is_counted_among_the_cases_that_its_policy_was_asked_of(tmp_path: Path) -> None:
+    """A rule that was asked of two cases of a hundred said "1 of 100"."""
+    lines = (
+        "a,measured,all,3,uicc-r: R0 (certain),uicc-r\n"
+        "b,measured,all,3,dcis-2mm: adequate (certain),dcis-2mm\n"
+        "c,failed,,,,uicc-r; oral-1-5mm\nd,failed,,,,\n"
+    )
+    (tmp_path / "results.csv").write_text(f"case,status,margin,value_mm,verdicts,policies\n{lines}")
+    text = cohortpage.cohort_page(tmp_path).read_text("utf-8")
+    found = dict(re.findall(r"<dt>([^<]*: [^<]*)</dt><dd>([^<]*)</dd>", text))
+    assert found == {
+        "dcis-2mm: adequate (certain)": "1 of 1",
+        "oral-1-5mm: the case failed": "1 of 1",
+        "uicc-r: R0 (certain)": "1 of 2",
+        "uicc-r: the case failed": "1 of 2",
+    }
+
+
+def test_a_table_of_a_batch_says_what_was_asked_of_each_case(out: Path) -> None:
+    with open(out / "results.csv", encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["status"] for row in rows} == {"measured", "failed"}
+    assert {row["policies"] for row in rows} == {"uicc-r-plus-1mm"}
+
+
 def test_a_failed_case_of_an_older_table_may_have_been_either(tmp_path: Path) -> None:
     lines = "t1,measured,tumor,all,3\ns1,measured,signal,all,2\nf,failed,,,\n"
     (tmp_path / "results.csv").write_text(f"case,status,region,margin,value_mm\n{lines}")

@@ -93,6 +93,7 @@ def test_the_version_that_measured_is_the_instrument(out: Path) -> None:
     (action,) = (one for one in known.values() if one["@type"] == "CreateAction")
     tool = known[action["instrument"]["@id"]]
     assert (tool["@type"], tool["softwareVersion"]) == ("SoftwareApplication", marginkit.__version__)
+    assert (tool["version"], tool["url"]) == (marginkit.__version__, f"pkg:pypi/marginkit@{marginkit.__version__}")
     made = set(references(action["result"]))
     assert made == {name for name, one in known.items() if one["@type"] == "File"}
     assert set(action) == {"@id", "@type", "name", "instrument", "result"}  # nobody, no time, no place

@@ -57,7 +57,9 @@ def test_console_blocks_run(command: str, tmp_path: Path) -> None:
         assert f"python {words[1]}" in text.partition("import")[0]
         return
     assert words[0] == "marginkit", command
-    if any(word in {"IMAGE", "SRC", "DIR", "PHOTO", "A.csv"} for word in words):  # a pattern: its options must exist
+    if any(
+        word in {"IMAGE", "MASK", "SRC", "DIR", "PHOTO", "A.csv"} for word in words
+    ):  # a pattern: its options must exist
         text = run(tmp_path, words[1], "--help").stdout
         assert all(word in text for word in words if word.startswith("--")), command
         return

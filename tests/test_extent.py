@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
-from marginkit.geometry.extent import _outermost, diameter_mm, flat_hull
+from marginkit.geometry.extent import _outermost, diameter_mm, flat_hull, line_ends
 
 numbers = st.one_of(st.integers(-4, 4).map(float), st.floats(-1e3, 1e3, width=32))
 
@@ -17,6 +17,27 @@ numbers = st.one_of(st.integers(-4, 4).map(float), st.floats(-1e3, 1e3, width=32
 @given(st.tuples(st.integers(2, 30), st.integers(2, 3)).flatmap(lambda n: arrays(np.float64, n, elements=numbers)))
 def test_equals_every_pair(points: np.ndarray) -> None:
     np.testing.assert_allclose(diameter_mm(points), pdist(points).max(), rtol=1e-12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(arrays(np.bool_, (7, 9)), st.integers(0, 99))
+def test_corners_in_any_order_have_the_same_ends(mask: np.ndarray, seed: int) -> None:
+    vertex = np.argwhere(mask)
+    if not len(vertex):
+        return
+    mixed = np.random.default_rng(seed).permutation(vertex)
+    ends = [
+        {(*at,) for at in vertex.tolist() if at[k] in _ends(vertex[vertex[:, 1 - k] == at[1 - k], k])} for k in (0, 1)
+    ]
+    true = ends[0] & ends[1]
+    for found in (line_ends(vertex), line_ends(mixed)):
+        assert true <= {(*at,) for at in found.tolist()}
+        assert len(np.unique(found, axis=0)) == len(found)
+    assert sorted(line_ends(vertex).tolist()) == sorted(line_ends(mixed).tolist())
+
+
+def _ends(line: np.ndarray) -> tuple[int, int]:
+    return int(line.min()), int(line.max())
 
 
 def test_flat_hull_is_that_of_qhull() -> None:

@@ -19,4 +19,6 @@ def test_equals_all_pairs(seed: int, ndim: int, number: int, groups: int) -> Non
     group = rng.integers(0, groups, number)
     pairs = cdist(points * spacing, target * spacing).min(axis=1)
     want = [pairs[group == k].min(initial=np.inf) for k in range(groups)]
-    assert least_mm(lattice, points, group, groups, target).tolist() == pytest.approx(want, rel=1e-12, abs=1e-12)
+    assert least_mm(lattice, lattice.points(points, group), groups, lattice.points(target)).tolist() == pytest.approx(
+        want, rel=1e-12, abs=1e-12
+    )

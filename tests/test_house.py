@@ -47,6 +47,7 @@ FLOORS = {
             "cohortpage",
             "agreeing",
             "comparing",
+            "tiled",
         ],
         4,
     ),

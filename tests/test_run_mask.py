@@ -14,7 +14,7 @@ import marginkit as mk
 from marginkit.errors import SizeError
 from marginkit.geometry import bits, masks
 from marginkit.geometry.run_mask import RunMask
-from marginkit.geometry.runs import Runs, runs
+from marginkit.geometry.runs import Runs, components, runs
 from marginkit.geometry.tracing import mask_polygon
 from marginkit.geometry.value_runs import ValueRuns, assembled, joined, of_span, of_tile
 
@@ -40,6 +40,9 @@ def test_runs_answer_as_bits_do(pair: tuple[Bools, Bools]) -> None:
         assert np.array_equal(getattr(mask.runs, name), getattr(runs(packed), name))
     assert mask.count == packed.count == a.sum()
     assert np.array_equal(mask.vertices(), bits.boundary_vertices(packed))
+    parts = components(mask.runs, corners=True)
+    of_pixel = parts.at(masks.pixel_beside(packed, mask.vertices()))
+    assert np.array_equal(parts.label[mask.run_beside(mask.vertices())], of_pixel)
     for axis in (0, 1):
         mine, theirs = mask.faces(axis), bits.faces_across(packed, axis)
         assert np.array_equal(mine.vertex, theirs.vertex)

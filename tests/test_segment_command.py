@@ -109,6 +109,40 @@ def test_what_cannot_be_is_one_line(
     assert sorted(one.name for one in tmp_path.iterdir()) == ["field.png"]
 
 
+def test_classes_of_a_file_become_labels_in_the_order_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The square holds the disc: whose label a pixel of both has is said."""
+    from shapely.geometry import Point, box, mapping
+
+    shapes = {"Specimen": box(2, 3, 42, 43), "Tumor": Point(20.5, 20.5).buffer(5.2, quad_segs=64)}
+    kinds = {name: {"objectType": "annotation", "classification": {"name": name}} for name in shapes}
+    features = [
+        {"type": "Feature", "geometry": mapping(one), "properties": kinds[name]} for name, one in shapes.items()
+    ]
+    drawn = tmp_path / "drawn.geojson"
+    drawn.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    image, file = glow(tmp_path), tmp_path / "labels.ome.tif"
+    words = ("--what", "tumor", "--method", drawn, "--classes", "Specimen, Tumor", "--out", file, "--json")
+    code, out, err = call(capsys, image, *words)
+    assert code == 0
+    found = opening.open(file, mask=True).read()
+    y, x = np.mgrid[: found.shape[0], : found.shape[1]] + 0.5
+    disc = np.hypot(y - 20.5, x - 20.5) < 5.2
+    square = (np.abs(x - 22) < 20) & (np.abs(y - 23) < 20)
+    assert np.array_equal(found, np.where(disc, 2, square * 1))
+    assert list(document(out)["classes"]) == ["Specimen", "Tumor"]
+    assert f"{np.count_nonzero(disc)} pixels of Specimen are of a later class too" in err
+
+
+@pytest.mark.parametrize("words", [("--method", "threshold"), ("--method", "field.png#label=1"), ()])
+def test_classes_are_those_of_a_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    image = glow(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(capsys, image, "--what", "signal", *words, "--classes", "a,b", "--out", "x.tif")
+    assert (code, "E-USE-16" in err) == (2, True)
+
+
 def test_outlines_of_a_file_become_a_mask_that_measures_within_half_a_pixel(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,19 @@ from browser import chromium, fits
 ROOT = Path(__file__).resolve().parents[1]
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src", "image": "href"}
 LARGEST_PICTURE_BYTES = 300_000
+CUT_COMMANDS = """[...document.querySelectorAll(".language-console code")]
+    .filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent)"""
+BROKEN_WORDS = """[...document.querySelectorAll("code")].flatMap(one => {
+    const words = []
+    const walk = document.createTreeWalker(one, NodeFilter.SHOW_TEXT)
+    while (walk.nextNode()) for (const found of walk.currentNode.data.matchAll(/--[a-z-]+/g)) {
+        const range = document.createRange()
+        range.setStart(walk.currentNode, found.index)
+        range.setEnd(walk.currentNode, found.index + found[0].length)
+        if (new Set([...range.getClientRects()].map(box => box.top)).size > 1) words.push(found[0])
+    }
+    return words
+})"""
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +137,8 @@ def test_in_a_browser_nothing_is_asked_of_others_and_nothing_sticks_out(site: Pa
             for file in pages(site):
                 view.goto(f"{address}/{file.name}")
                 assert fits(view), f"{file.name} is wider than {width} px"
+                assert view.evaluate(CUT_COMMANDS) == [], f"{file.name}: a command is cut at {width} px"
+                assert view.evaluate(BROKEN_WORDS) == [], f"{file.name}: an option is broken at {width} px"
             view.close()
     assert [url for url in asked if not url.startswith((address, "data:", "blob:"))] == []
 
@@ -134,6 +149,24 @@ def test_generated_tables_are_what_the_command_makes(monkeypatch: pytest.MonkeyP
 
     for page in catalogue.GENERATED:
         assert catalogue.renewed(page) == (ROOT / "docs" / page).read_text(), "run python docs/catalogue.py"
+
+
+def test_what_a_function_returns_is_one_item_in_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second line of a sentence was taken for the name of a second thing that comes back."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    import words
+
+    given = [
+        "Returns",
+        "-------",
+        "Verdict. `certain`, or where an input",
+        "that decides is missing.",
+        "",
+        "Notes",
+        "-----",
+    ]
+    wanted = ["Returns", "-------", "Verdict", "    `certain`, or where an input", "    that decides is missing."]
+    assert list(words.sectioned(given)) == [*wanted, "", "Notes", "-----"]
 
 
 def test_pictures_are_small() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import marginkit
-from marginkit import edges, files, lighting, pipeline, shelf, sources
+from marginkit import edges, files, judging, lighting, pipeline, shelf, sources
 from marginkit.batch.journal import Before, Line
 from marginkit.errors import CalibrationError, FileError, MarginError, RunError
 from marginkit.pipeline import Job
@@ -52,7 +52,19 @@ def one(job: Job, before: Before | None, root: str) -> Line:
 def failed(job: Job, error: MarginError, key: str = "") -> Line:
     """The outcome of a case that failed, with what was wanted of it: a table counts it among its like."""
     told = {"status": "failed", "error_code": error.code, "error": str(error), "region": job.wanted}
-    return {"case": job.name, "key": key, **told}
+    return {"case": job.name, "key": key, **told, "policies": asked(job)}
+
+
+def asked(job: Job) -> str:
+    """Ids of the policies that are to judge the case, as a cell of the table."""
+    return "; ".join(map(_id, job.policies))
+
+
+def _id(policy: str) -> str:
+    try:
+        return judging.find(policy).id
+    except MarginError:
+        return policy
 
 
 def _measured(job: Job, root: str) -> Line:
@@ -63,7 +75,7 @@ def _measured(job: Job, root: str) -> Line:
     written = pipeline.write(outcome, Path(root) / "cases" / outcome.case)
     rows = [row for row in shelf.get("reports", "table").rows(outcome) if row["slice"] == outcome.plane]
     names = sorted(path.relative_to(root).as_posix() for path in written)
-    return {"status": "measured", "rows": rows, "files": names}
+    return {"status": "measured", "rows": [{**row, "policies": asked(job)} for row in rows], "files": names}
 
 
 def _check_pixel_size(picture: Picture, job: Job) -> None:

@@ -28,6 +28,17 @@ KINDS = {
     ".csv": "text/csv", ".json": "application/json", ".geojson": "application/geo+json", ".html": "text/html",
     ".png": "image/png", ".tif": "image/tiff", ".parquet": "application/vnd.apache.parquet",
 }  # fmt: skip
+DESCRIBED = {
+    RESULTS: "Every margin of every case, one a row; of a failed case why it failed",
+    PARQUET: "The same as Parquet",
+    SUMMARY: "Counts of verdicts, qualifiers and failures, and how the margins are spread",
+    PAGE: "A page to read",
+    RESULT: "All that was measured, with its provenance",
+    "margins.csv": "Margins of the case, one a row",
+    "margins.geojson": "Margins, outlines and edge by distance, for QuPath",
+    "overlay.png": "The case as a picture: outlines, cut edge by distance, closest pair",
+}
+BY_HAND_TOLD = "A mask that was corrected by hand"
 NO_LICENCE = "Not stated. Whoever publishes this folder says on what terms it may be used."
 ABOUT = "Surgical margins in millimetres, from masks, outlines and images. Research use only."
 
@@ -96,7 +107,8 @@ def _tables_and_cases(crate: Any, root: Path, cases: list[str]) -> None:
     for case in cases:
         folder = f"cases/{files.safe_case_name(case)}"
         if found := [_file(crate, root, name) for name in _files(root, folder)]:
-            crate.add_dataset(dest_path=folder, properties={"name": case, "hasPart": found})
+            about = {"name": case, "description": "Files of one case", "hasPart": found}
+            crate.add_dataset(dest_path=folder, properties=about)
             made.setdefault(_version(root / folder / RESULT), []).extend(found)
     for version, results in made.items():
         whole = [*tables, *results] if len(made) == 1 else results
@@ -114,8 +126,9 @@ def _files(root: Path, folder: str) -> Iterator[str]:
 def _file(crate: Any, root: Path, name: str) -> Any:
     path = root / name
     said = {"name": path.name, "contentSize": str(files.stamp(path).size), "sha256": files.sha256(path)}
-    kind = KINDS.get(path.suffix.lower())
-    return crate.add_file(path, name, properties=said | ({"encodingFormat": kind} if kind else {}))
+    kind, words = KINDS.get(path.suffix.lower()), DESCRIBED.get(path.name, BY_HAND_TOLD if f"/{HAND}/" in name else "")
+    more = {"encodingFormat": kind, "description": words}
+    return crate.add_file(path, name, properties=said | {key: value for key, value in more.items() if value})
 
 
 def _version(path: Path) -> str:
@@ -131,7 +144,9 @@ def _action(crate: Any, version: str, results: list[Any]) -> Any:
     """That a version of marginkit made these files: no time, no place, nobody."""
     from rocrate.model import ContextEntity
 
-    about = {"@type": "SoftwareApplication", "name": "marginkit", "softwareVersion": version, "description": ABOUT}
+    # RO-Crate 1.2 asks for version and url of a software; the url is a purl: what it is, and not where it may be had
+    named = {"version": version, "softwareVersion": version, "url": f"pkg:pypi/marginkit@{version}"}
+    about = {"@type": "SoftwareApplication", "name": "marginkit", "description": ABOUT, **named}
     tool = crate.add(ContextEntity(crate, f"#marginkit-{version}", about))
     told = {"@type": "CreateAction", "name": f"Measured by marginkit {version}", "instrument": tool, "result": results}
     return crate.add(ContextEntity(crate, f"#measured-{version}", told))

@@ -20,10 +20,11 @@ from marginkit.errors import plain
 
 RESULTS, PARQUET, SUMMARY, FAILED = "results.csv", "results.parquet", "summary.json", "failed.csv"
 FIRST = ("case", "status", "error_code", "error")
+LAST = ("policies",)  # that were asked, also of a case that failed
 SCHEMA = "marginkit.summary/1"
 CHUNK = 2000  # rows of the Parquet file that are held at once
 TEXT = {"case", "status", "error_code", "error", "region", "image", "margin", "qualifier", "reason", "behind_barrier",
-        "calibration_source", "state", "flags", "verdicts"}  # fmt: skip
+        "calibration_source", "state", "flags", "verdicts", "policies"}  # fmt: skip
 Written = tuple[dict[str, int], int, tuple[str, ...], tuple[str, ...]]
 
 
@@ -74,14 +75,14 @@ def _has_results(path: Path) -> bool:
 
 def columns() -> list[str]:
     """Names of the columns of ``results.csv``, in their order."""
-    return [*FIRST, *(name for name in shelf.get("reports", "table").COLUMNS if name not in FIRST)]
+    return [*FIRST, *(name for name in shelf.get("reports", "table").COLUMNS if name not in FIRST), *LAST]
 
 
 def _rows(lines: Iterator[Line]) -> Iterator[dict[str, Any]]:
     """One row a case and margin; of a failed case one row with its error and what was wanted of it."""
     for line in lines:
         head = {name: line.get(name, "") for name in FIRST}
-        for row in line.get("rows", [{"region": line.get("region", "")}]):
+        for row in line.get("rows", [{name: line.get(name, "") for name in ("region", "policies")}]):
             yield {**row, **head}
 
 

@@ -88,6 +88,7 @@ def batch(
         print_table(showing.table(("cases", "of what"), [(n, what) for what, n in report.counts.items()], "cohort"))
     for text in report.notes:
         say(f"note: {text}")
-    say(f"{report.cases} cases, {report.resumed} taken over, {report.failed} failed: {out / report.written[0]}")
+    cases = "1 case" if report.cases == 1 else f"{report.cases} cases"
+    say(f"{cases}, {report.resumed} taken over, {report.failed} failed: {out / report.written[0]}")
     if report.failed:
         raise typer.Exit(COULD_NOT if report.failed == report.cases else SOME_FAILED)

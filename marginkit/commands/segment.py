@@ -29,6 +29,9 @@ def segment(
             help="A segmenter, with options: NAME:key=value,key=value; or a file: FILE#CLASS.",
         ),
     ] = "",
+    classes: Annotated[
+        str, typer.Option("--classes", metavar="A,B", help="Of a file: these become labels 1, 2, ...")
+    ] = "",
     pixel_size: PixelSize = None,
     confirm: Confirm = False,
     axes: Axes = None,
@@ -41,7 +44,8 @@ def segment(
     from marginkit import opening, saving, segmenting
 
     one_of(what, WHAT, "--what")
-    chosen = segmenting.from_file(method) or segmenting.choose(what, method)
+    parts = tuple(word.strip() for word in classes.split(",") if word.strip())
+    chosen = segmenting.from_file(method, parts) or segmenting.choose(what, method)
     picture = opening.open(image, pixel_size=pixel_size, confirm=confirm, axes=axes)
     with progress(f"looking for {what} in {picture.name}"):
         found = segmenting.classes(picture, chosen, what)
@@ -49,7 +53,7 @@ def segment(
     saving.save(out, kept, picture)
     if picture.spacing_mm is None:
         say(f"note: {picture.refusal or 'pixel size missing'} Areas are in pixels.")
-    for sentence in found.warnings:
+    for sentence in (*found.warnings, *saving.shared(out, kept)):
         say(f"note: {sentence}")
     told = {
         "what": what,

@@ -30,7 +30,7 @@ WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
 POINTS_A_SHARE = 1 << 12
 COUNTS = (  # functions that return a whole number
     "mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts", "mk_nearest", "mk_least",
-    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed",
+    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_runs",
 )  # fmt: skip
 
 _off = False
@@ -215,6 +215,22 @@ def runs(words: Words, shape: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
     own = [slice(a, b) for a, b in pairwise(offset)]
     side_by_side(lambda k: call(parts[k], row[own[k]], start[own[k]], stop[own[k]]), range(len(parts)))
     return row, start, stop
+
+
+def tile_runs(tile: NDArray[Any], top: int, left: int) -> tuple[Ints, Ints, Ints]:
+    """Row, start and stop of every run of one value in a tile that is not 0, its first pixel at (top, left)."""
+    rows, columns = tile.shape
+    if tile.itemsize not in (1, 2, 4, 8) or (columns > 1 and tile.strides[1] != tile.itemsize) or tile.strides[0] < 0:
+        raise TypeError(f"a tile of {tile.dtype} with strides {tile.strides}")
+    sides = [int64(n) for n in (rows, columns, tile.itemsize, tile.strides[0], top, left)]
+    room = 8 * rows  # enough for nearly all
+    while True:
+        found = np.empty((3, room), np.int64)
+        columns_at = [pointer(column) for column in found]
+        number = int(kernel().mk_tile_runs(ctypes.c_void_p(tile.ctypes.data), *sides, int64(room), *columns_at))
+        if number <= room:
+            return found[0, :number], found[1, :number], found[2, :number]
+        room = number
 
 
 def components(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corners: bool) -> tuple[int, Ints]:

@@ -25,10 +25,19 @@ def line_ends(vertex: Ints) -> Ints:
     """
     for axis in reversed(range(vertex.shape[1])):
         others = [vertex[:, a] for a in range(vertex.shape[1]) if a != axis]
-        vertex = vertex[np.lexsort([vertex[:, axis], *others])]
+        if axis < vertex.shape[1] - 1 or not _in_order(vertex):
+            vertex = vertex[np.lexsort([vertex[:, axis], *others])]
         new = (np.diff(np.delete(vertex, axis, axis=1), axis=0) != 0).any(axis=1)
         vertex = vertex[np.concatenate([[True], new]) | np.concatenate([new, [True]])]
     return vertex
+
+
+def _in_order(vertex: Ints) -> bool:
+    """Whether lattice points of a plane come row by row, as they are found."""
+    if vertex.shape[1] != 2:
+        return False
+    down, right = np.diff(vertex[:, 0]), np.diff(vertex[:, 1])
+    return bool(((down > 0) | ((down == 0) & (right > 0))).all())
 
 
 def diameter_mm(points_mm: Floats) -> float:

@@ -39,11 +39,13 @@ class Facets:
     def corners(self, which: Ints | slice = slice(None)) -> Ints:
         """(2^(ndim-1), n, ndim) vertices of some of the faces, smallest indices first."""
         ndim = self.vertex.shape[1]
-        out = []
-        for step in product((0, 1), repeat=ndim - 1):
+        vertex, across = self.vertex[which], self.axis[which]
+        out = np.empty((2 ** (ndim - 1), *vertex.shape), np.int64)
+        for place, step in zip(out, product((0, 1), repeat=ndim - 1)):
             shift = np.array([np.insert(step, axis, 0) for axis in range(ndim)], np.int64)
-            out.append(self.vertex[which] + shift[self.axis[which]])
-        return np.stack(out)
+            for axis in range(ndim):
+                np.add(vertex[:, axis], shift[across, axis] if shift[:, axis].any() else 0, out=place[:, axis])
+        return out
 
     def beyond(self, shape: tuple[int, ...]) -> Bools:
         """(n,) whether the other side lies outside an array of that shape."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from marginkit.geometry.lattice import Lattice
-from marginkit.geometry.scene import Floats, Ints
+from marginkit.geometry.nearest import Points
+from marginkit.geometry.scene import Floats
 
 
-def least_mm(lattice: Lattice, points_px: Floats, group: Ints, number: int, target_px: Floats) -> Floats:
-    """(number,) least distance in mm of each group of points to the target; inf for a group without points.
-
-    points_px : (n, ndim), group : (n,) of each point, target_px : (m, ndim), all in index units.
-    """
+def least_mm(lattice: Lattice, grouped: Points, number: int, target: Points) -> Floats:
+    """(number,) least distance in mm of each group of points to the target; inf for a group without points."""
     out: Floats = np.full(number, np.inf)
-    who, what = lattice.points(target_px).least(lattice.points(points_px, group), number)
+    who, what = target.least(grouped, number)
     some = who >= 0
-    out[some] = lattice.distance_mm(points_px[who[some]], target_px[what[some]])
+    out[some] = lattice.distance_mm(grouped.points_px[who[some]], target.points_px[what[some]])
     return out

@@ -20,6 +20,7 @@ from marginkit.geometry.drawn import in_region, pixels_in
 from marginkit.geometry.facets import Facets, facets, kinds, sizes
 from marginkit.geometry.lattice import ROUNDING, Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
+from marginkit.geometry.nearest import Points
 from marginkit.geometry.run_mask import LARGEST_PIXELS, RunMask, too_large
 from marginkit.geometry.runs import Components, components, count_upto
 from marginkit.geometry.scene import Behind, Bools, Closest, Floats, FociTable, Ints, Nearest, Outline
@@ -52,7 +53,8 @@ class LatticeScene:
         self._holes = holes
         self._beyond = 0.0
         nothing = np.zeros(0, np.int64)
-        self._last_edge_points: tuple[Ints, tuple[Floats, Ints]] = (nothing, (np.zeros((0, len(tumor.shape))), nothing))
+        nowhere = self._lattice.points(np.zeros((0, len(tumor.shape))))
+        self._last_edge_points: tuple[Ints, tuple[Points, Ints]] = (nothing, (nowhere, nothing))
         self._stray = masks.without(tumor, specimen)
         inside = tumor if self._stray.count == 0 else masks.shared(tumor, specimen)
         self._tumor = LatticeTumor(inside, self._pieces, self._lattice, self._pixel_mm[0], link_mm)
@@ -134,9 +136,10 @@ class LatticeScene:
 
     def _fill(self, out: Nearest, at: Ints, faces: Ints, piece: int) -> None:
         """Nearest tumor vertex of one piece for some of its faces, written to rows ``at`` of ``out``."""
-        edge, of_corner = self._edge_points(faces)
+        asked, of_corner = self._edge_points(faces)
+        edge = asked.points_px
         points, members = self._tumor.by_piece[piece]
-        owner = members[points.nearest(self._lattice.points(edge))]
+        owner = members[points.nearest(asked)]
         distance = self._lattice.distance_mm(edge, self._tumor.points_px, owner)
         best = np.argmin(distance[of_corner], axis=0)
         point = of_corner[best, np.arange(len(faces))]
@@ -152,9 +155,9 @@ class LatticeScene:
 
     def edge_points_px(self, faces: Ints) -> Floats:
         """(m, ndim) corners of some faces, each once, in array order, index units."""
-        return self._find_edge_points(faces)[0]
+        return self._find_edge_points(faces)[0].points_px
 
-    def _edge_points(self, faces: Ints) -> tuple[Floats, Ints]:
+    def _edge_points(self, faces: Ints) -> tuple[Points, Ints]:
         """(m, ndim) corners of some faces without repeats, index units; and which one each face's corners are."""
         asked, answer = self._last_edge_points
         if not np.array_equal(asked, faces):
@@ -162,13 +165,14 @@ class LatticeScene:
             self._last_edge_points = (faces, answer)
         return answer
 
-    def _find_edge_points(self, faces: Ints) -> tuple[Floats, Ints]:
+    def _find_edge_points(self, faces: Ints) -> tuple[Points, Ints]:
         corners = count_upto(self._edge_keys, self._keys(self._faces.corners(faces))) - 1
         used = np.zeros(len(self._edge_keys), np.bool_)
         used[corners] = True
         if used.all():
-            return self._lattice.corner_px(self._edge_vertices), corners
-        return self._lattice.corner_px(self._edge_vertices[used]), (np.cumsum(used) - 1)[corners]
+            return self._lattice.points(self._lattice.corner_px(self._edge_vertices)), corners
+        some = self._lattice.corner_px(self._edge_vertices[used])
+        return self._lattice.points(some), (np.cumsum(used) - 1)[corners]
 
     @cached_property
     def _edge_vertices(self) -> Ints:
@@ -225,20 +229,24 @@ class LatticeScene:
             out[0] = nearest.distance_mm.min(initial=np.inf)
             return out
         which = np.flatnonzero(selected)
-        for piece, (_, members) in self._tumor.by_piece.items():
+        for piece, (grouped, _) in self._tumor.by_piece.items():
             faces = which[self.outline.piece[which] == piece]
             if len(faces):
                 edge, _ = self._edge_points(faces)
-                points, focus = self._tumor.points_px[members], self._tumor.focus[members]
-                out = np.minimum(out, group_distance.least_mm(self._lattice, points, focus, number, edge))
+                out = np.minimum(out, group_distance.least_mm(self._lattice, grouped, number, edge))
         return out
 
     def focus_gaps_mm(self, main: int) -> Floats:
         """(k,) distance of each focus to focus ``main``."""
-        points, focus = self._tumor.points_px, self._tumor.focus
-        if len(self.foci.piece) == 1:
+        number = len(self.foci.piece)
+        if number == 1:
             return np.zeros(1)
-        return group_distance.least_mm(self._lattice, points, focus, len(self.foci.piece), points[focus == main])
+        points, focus = self._tumor.points_px, self._tumor.focus
+        target = self._lattice.points(points[focus == main])
+        if len(self._tumor.by_piece) > 1:
+            return group_distance.least_mm(self._lattice, self._lattice.points(points, focus), number, target)
+        [(grouped, _)] = self._tumor.by_piece.values()
+        return group_distance.least_mm(self._lattice, grouped, number, target)
 
     def centre_distance_mm(self, selected: Bools, nearest: Nearest) -> float | None:
         """c of the digitisation interval, from pixel centres across the selected faces.

@@ -11,6 +11,7 @@ import numpy as np
 from marginkit.geometry import linked, masks
 from marginkit.geometry.lattice import Lattice
 from marginkit.geometry.nearest import Points
+from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.runs import Components, Runs, components
 from marginkit.geometry.scene import Floats, FociTable, Ints
 
@@ -59,6 +60,8 @@ class LatticeTumor:
         """(n,) component of each vertex; all tumor pixels around a vertex are of the same one."""
         if self.parts.count == 1:
             return np.zeros(len(self.vertices), np.int64)
+        if isinstance(self.mask, RunMask):
+            return self.parts.label[self.mask.run_beside(self.vertices)]
         return self.parts.at(masks.pixel_beside(self.mask, self.vertices))
 
     @cached_property
@@ -97,12 +100,15 @@ class LatticeTumor:
 
     @cached_property
     def by_piece(self) -> dict[int, tuple[Points, Ints]]:
-        """By piece that holds tumor: its tumor vertices, and which of them they are."""
+        """By piece that holds tumor: its tumor vertices, grouped by focus, and which of all vertices they are."""
         if not len(self.vertices):
             return {}
         piece = self.foci.piece[self.focus]
         members = {one: np.flatnonzero(piece == one) for one in np.flatnonzero(np.bincount(piece)).tolist()}
-        return {one: (self.lattice.points(self.points_px[which]), which) for one, which in members.items()}
+        return {
+            one: (self.lattice.points(self.points_px[which], self.focus[which]), which)
+            for one, which in members.items()
+        }
 
     def centres_px(self, piece: int, around_px: Floats, reach_mm: float) -> Floats:
         """Centres of the boundary pixels of one piece that have a vertex within ``reach_mm`` of one of some points."""

@@ -16,6 +16,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from shapely.geometry import MultiPolygon, Polygon
 
+from marginkit.geometry import neighbours
 from marginkit.geometry.polygon import multi, to_index
 from marginkit.geometry.scene import Bools, Floats, Ints
 
@@ -64,7 +65,7 @@ def groups(parts: NDArray[Any], reach_mm: float, spacing_mm: Floats, kind: Ints 
     if number < 2:
         return np.zeros(number, np.int64)
     scaled = shapely.transform(parts, lambda xy: xy * spacing_mm[::-1])
-    first, second = shapely.STRtree(scaled).query(scaled, predicate="dwithin", distance=reach_mm)
+    first, second = neighbours.near(scaled, reach_mm)
     if kind is not None:
         same = kind[first] == kind[second]
         first, second = first[same], second[same]
@@ -97,7 +98,7 @@ def enclosed(parts: NDArray[Any], label: Ints, all_sides: Sides) -> Bools:
     rings, _ = shapely.get_rings(parts, return_index=True)
     holes = np.array([Polygon(ring) for ring in rings if not ring.is_ccw] + [Polygon(v.exterior) for v in voids])
     if len(holes):
-        lying, _ = shapely.STRtree(holes).query(shapely.point_on_surface(parts), predicate="intersects")
+        lying, _ = neighbours.holding(shapely.point_on_surface(parts), holes)
         out |= np.isin(all_sides.part, lying)
     return out
 

@@ -122,6 +122,22 @@ class RunMask:
         inside: Bools = within & (count_upto(self.ends, keys) % 2 == 1)
         return inside
 
+    def run_beside(self, vertex: Ints) -> Ints:
+        """(n,) a run that has each corner of (n, 2) as a corner or on a side; -1 where there is none.
+
+        >>> RunMask.of(np.array([[True, False, False]])).run_beside(np.array([[1, 1], [0, 2]])).tolist()
+        [0, -1]
+        """
+        out = np.full(len(vertex), -1, np.int64)
+        todo = np.arange(len(vertex))
+        for up in (0, 1):
+            keys = (vertex[todo, 0] - up) * (self.shape[-1] + 2) + vertex[todo, 1]
+            run = count_upto(self.runs.start_keys, keys) - 1
+            meets = (run >= 0) & (self.runs.stop_keys[run] >= keys)
+            out[todo[meets]] = run[meets]
+            todo = todo[~meets]
+        return out
+
     def vertices(self) -> Ints:
         """(n, 2) corners on the boundary, in array order: see ``bits.boundary_vertices``."""
         step = self.shape[-1] + 2

@@ -58,6 +58,8 @@ class Nearest:
 
     def take(self, which: Bools | Ints) -> Nearest:
         """The same for some of the bits."""
+        if which.dtype == np.bool_ and which.all():
+            return self
         return Nearest(self.distance_mm[which], self.edge_px[which], self.tumor_px[which], self.focus[which])
 
 

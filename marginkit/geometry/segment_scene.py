@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry import LineString, MultiPolygon
 
-from marginkit.geometry import extent, inside_path, outline_barrier, rings
+from marginkit.geometry import extent, inside_path, neighbours, outline_barrier, rings
 from marginkit.geometry.nearest_segments import SegmentSet, cut, points_between
 from marginkit.geometry.pairs import TIE
 from marginkit.geometry.pixels import Pixels, surrounding
@@ -187,7 +187,7 @@ class SegmentScene:
     def _piece_of_part(self) -> Ints:
         """(tumor parts,) the piece of specimen that holds each."""
         points = shapely.point_on_surface(self._tumor_parts)
-        part, holder = shapely.STRtree(self._parts).query(points, predicate="intersects")
+        part, holder = neighbours.holding(points, self._parts)
         out = np.zeros(len(points), np.int64)
         out[part] = self._piece[holder]
         return out

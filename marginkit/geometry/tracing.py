@@ -12,7 +12,7 @@ import numpy as np
 import shapely
 from shapely.geometry import MultiPolygon, Polygon
 
-from marginkit.geometry import compiled
+from marginkit.geometry import compiled, neighbours
 from marginkit.geometry.bits import Faces
 from marginkit.geometry.compiled import kernel
 from marginkit.geometry.masks import faces_across, packed
@@ -146,7 +146,7 @@ def _owners(shells: list[Floats], holes: list[Floats]) -> Ints:
     """
     discs = np.array([Polygon(shell) for shell in shells], dtype=object)
     middles = shapely.points([(hole[0] + hole[1]) / 2 for hole in holes])
-    hole, shell = shapely.STRtree(discs).query(middles, predicate="intersects")
+    hole, shell = neighbours.holding(middles, discs)
     size: Floats = np.asarray(shapely.area(discs))[shell]
     order = np.lexsort((size, hole))
     _, first = np.unique(hole[order], return_index=True)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import SizeError
+from marginkit.geometry import compiled
 from marginkit.geometry.bits import Ints
 from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.runs import Runs
@@ -71,6 +72,17 @@ class Part:
     stop: Ints
     value: Ints
 
+    def only_value(self, shape: tuple[int, ...]) -> int | None:
+        """The value of all pixels of a rectangle (rows, columns) whose runs these are; None where it has several.
+
+        >>> of_tile(np.array([[2, 2], [2, 2]]), 0, 0).only_value((2, 2)), of_tile(np.eye(2), 0, 0).only_value((2, 2))
+        (2, None)
+        """
+        if not len(self.row):
+            return 0
+        one = len(self.row) == shape[0] and (self.stop - self.start == shape[1]).all()
+        return int(self.value[0]) if one and (self.value == self.value[0]).all() else None
+
 
 def of_tile(tile: NDArray[Any], top: int, left: int) -> Part:
     """The runs of a tile (rows, columns) whose first pixel is (top, left).
@@ -80,6 +92,9 @@ def of_tile(tile: NDArray[Any], top: int, left: int) -> Part:
     ([5, 5], [101, 103], [103, 104], [2, 1])
     """
     height, width = tile.shape
+    if compiled.kernel() is not None and tile.strides[1] == tile.itemsize:
+        row, start, stop = compiled.tile_runs(tile, top, left)
+        return Part(row, start, stop, tile[row - top, start - left].astype(np.int64))
     begins = np.ones((height, width), bool)
     np.not_equal(tile[:, 1:], tile[:, :-1], out=begins[:, 1:])
     at = np.flatnonzero(begins)

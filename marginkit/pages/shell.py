@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 TEMPLATES = Path(__file__).with_name("templates")
-DOI = re.compile(r"doi:(10\.\d{4,9}/[A-Za-z0-9._;()/:-]+)")
+SOURCE = re.compile(r"(doi:10\.\d{4,9}/[A-Za-z0-9._;()/:-]+|PMID \d+|PMC\d+)")
+HOMES = {
+    "doi:": "https://doi.org/",
+    "PMID ": "https://pubmed.ncbi.nlm.nih.gov/",
+    "PMC": "https://pmc.ncbi.nlm.nih.gov/articles/PMC",
+}
 
 
 def render(template: str, **words: Any) -> bytes:
@@ -59,17 +64,24 @@ def _shown(value: Any) -> Any:
 
 
 def cited(text: str) -> Markup:
-    """A citation with its DOI as a link; the rest escaped.
+    """A citation with its DOI, PMID or PMC number as a link; the rest escaped.
 
     >>> str(cited("<i> doi:10.1000/xyz"))
     '&lt;i&gt; <a href="https://doi.org/10.1000/xyz" rel="noopener noreferrer">doi:10.1000/xyz</a>'
+    >>> str(cited("PMID 123"))
+    '<a href="https://pubmed.ncbi.nlm.nih.gov/123" rel="noopener noreferrer">PMID 123</a>'
     """
     from markupsafe import escape
 
-    link = '<a href="https://doi.org/{0}" rel="noopener noreferrer">doi:{0}</a>'
-    parts = DOI.split(plain(text))  # text, DOI, text, DOI, …
-    done = [_markup(link.format(escape(part))) if k % 2 else escape(part) for k, part in enumerate(parts)]
+    link = '<a href="{0}" rel="noopener noreferrer">{1}</a>'
+    parts = SOURCE.split(plain(text))  # text, DOI, text, DOI, …
+    done = [_markup(link.format(*map(escape, (_home(p), p)))) if k % 2 else escape(p) for k, p in enumerate(parts)]
     return _markup("").join(done)
+
+
+def _home(source: str) -> str:
+    """Where a DOI, PMID or PMC number is found."""
+    return next(home + source.removeprefix(kind) for kind, home in HOMES.items() if source.startswith(kind))
 
 
 def embedded(data: bytes, kind: str) -> str:

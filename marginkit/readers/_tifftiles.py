@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
+from marginkit import files
 from marginkit.geometry.value_runs import ValueRuns
 
 from . import _tiffpixels, _tileruns
@@ -19,9 +22,23 @@ GAP_BYTES = 1 << 16  # between two tiles that are read in one go
 
 def read(path: str, page: Page, workers: int | None = None) -> tuple[ValueRuns, _tileruns.Tally]:
     """The runs of a page of one sample of whole numbers, and what it took: see ``_tileruns.read``."""
+    with _handle(path) as handle:
+        return _tileruns.read(_Tiles(handle, page), workers)
+
+
+@contextmanager
+def opened(path: str, page: Page, stamp: files.Stamp) -> Iterator[_tileruns.OpenTiles]:
+    """The page's tiles, to be asked for one by one."""
+    table = hashlib.sha256(page.offsets.tobytes() + page.counts.tobytes()).hexdigest()
+    with _handle(path) as handle:
+        yield _tileruns.OpenTiles(_Tiles(handle, page), stamp, table)
+
+
+@contextmanager
+def _handle(path: str) -> Iterator[int]:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     try:
-        return _tileruns.read(_Tiles(handle, page), workers)
+        yield handle
     finally:
         os.close(handle)
 
@@ -55,6 +72,11 @@ class _Tiles:
         top, left = row * page.rows, column * page.columns
         tile = _tiffpixels.decoded(page, data, row * page.across + column, top, left)
         return tile[: page.height - top, : page.width - left, 0]
+
+    def one(self, row: int, column: int) -> bytes | None:
+        number = row * self.page.across + column
+        offset, count = int(self.page.offsets[number]), int(self.page.counts[number])
+        return None if offset <= 0 or count <= 0 else _tiffpixels.bytes_at(self.handle, count, offset)
 
     def packed(self, row: int) -> Iterator[tuple[int, bytes | None]]:
         mine = slice(row * self.page.across, (row + 1) * self.page.across)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from marginkit import files
 from marginkit.geometry import value_runs
 from marginkit.geometry.value_runs import Part, ValueRuns
 
@@ -46,6 +47,30 @@ class Tiles(Protocol):
     def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
         """The pixels (y, x) of a tile that lie in the image; FileError E-FILE-05 where it is broken."""
         ...
+
+    def one(self, row: int, column: int) -> bytes | None:
+        """The bytes of one tile; None where it was never written."""
+        ...
+
+
+@dataclass(frozen=True)
+class OpenTiles:
+    """A label image whose tiles are asked for one by one.
+
+    stamp, table_sha256 : what tells that it is still the same: size, time of last change, and where each tile lies.
+    """
+
+    tiles: Tiles
+    stamp: files.Stamp
+    table_sha256: str
+
+    def pixels(self, row: int, column: int) -> NDArray[Any]:
+        """The pixels (y, x) of a tile that lie in the image; FileError E-FILE-05 where it is broken."""
+        data, tiles = self.tiles.one(row, column), self.tiles
+        if data is not None:
+            return tiles.decoded(data, row, column)
+        shape = tiles.height - row * tiles.rows, tiles.width - column * tiles.columns
+        return np.full((min(shape[0], tiles.rows), min(shape[1], tiles.columns)), tiles.absent)
 
 
 @dataclass
@@ -104,20 +129,15 @@ def _row(tiles: Tiles, row: int, seen: dict[bytes, int]) -> tuple[Part, int, int
             value = seen[data]
         else:
             tile = tiles.decoded(data, row, column)
-            value = _only_value(tile)
+            part = value_runs.of_tile(tile, tops.start, column * tiles.columns)
+            value = part.only_value(tile.shape)
             if value is None:
-                parts.append(value_runs.of_tile(tile, tops.start, column * tiles.columns))
+                parts.append(part)
             elif len(data) <= SHORT_BYTES and tile.shape == (tiles.rows, tiles.columns):
                 seen[data] = value
         values.append(value or 0)
     parts += _spans(values, tops, tiles)
     return value_runs.joined(parts, tiles.width), absent, known
-
-
-def _only_value(tile: NDArray[Any]) -> int | None:
-    """The value of a tile that has one."""
-    value = tile[0, 0]
-    return int(value) if (tile == value).all() else None
 
 
 def _spans(values: list[int], rows: range, tiles: Tiles) -> Iterator[Part]:

@@ -6,6 +6,7 @@ a fill value of null. Chunks at the right and lower side are stored whole, so th
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,27 +16,43 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from marginkit import files
 from marginkit.errors import SizeError
 from marginkit.geometry.value_runs import ValueRuns
 
 from . import _tileruns
 
 MAX_CHUNK_BYTES = 1 << 30
+Window = Callable[[tuple[slice, slice]], NDArray[Any]]
 
 
 def read(
-    folder: Path, array: Any, plane: tuple[int, int], window: Callable[[tuple[slice, slice]], NDArray[Any]], name: str
+    folder: Path, array: Any, plane: tuple[int, int], window: Window, name: str
 ) -> tuple[ValueRuns, _tileruns.Tally]:
     """The runs of an array whose other axes have one element, and what it took: see ``_tileruns.read``.
 
     plane : which of its axes are y and x. window : gives pixels (y, x) of it, or says what is broken.
     """
-    tiles = _Chunks(folder, array, plane, window)
-    need = tiles.rows * tiles.columns * array.dtype.itemsize
+    return _tileruns.read(_checked(_Chunks(folder, array, plane, window), name))
+
+
+def opened(folder: Path, array: Any, plane: tuple[int, int], window: Window, name: str) -> _tileruns.OpenTiles:
+    """The array's chunks, to be asked for one by one."""
+    found = sorted(file for file in folder.rglob("*") if file.is_file())
+    stamps = [(file.relative_to(folder).as_posix(), files.stamp(file)) for file in found]
+    table = hashlib.sha256(repr([(path, stamp.size, stamp.mtime_ns) for path, stamp in stamps]).encode()).hexdigest()
+    latest = max((stamp.mtime_ns for _, stamp in stamps), default=0)
+    whole = files.Stamp(sum(stamp.size for _, stamp in stamps), latest)
+    return _tileruns.OpenTiles(_checked(_Chunks(folder, array, plane, window), name), whole, table)
+
+
+def _checked(tiles: _Chunks, name: str) -> _Chunks:
+    """The same; SizeError E-SIZE-01 where one of them is too large."""
+    need = tiles.rows * tiles.columns * tiles.array.dtype.itemsize
     if need > MAX_CHUNK_BYTES:
         cause = f"one chunk needs {need} bytes, limit {MAX_CHUNK_BYTES}"
         raise SizeError("E-SIZE-01", "chunk too large", cause=cause, remedy="Save it in smaller chunks.", file=name)
-    return _tileruns.read(tiles)
+    return tiles
 
 
 @dataclass(frozen=True)
@@ -45,7 +62,7 @@ class _Chunks:
     folder: Path
     array: Any
     plane: tuple[int, int]
-    window: Callable[[tuple[slice, slice]], NDArray[Any]]
+    window: Window
 
     @property
     def height(self) -> int:
@@ -89,10 +106,13 @@ class _Chunks:
         at[self.plane[0]], at[self.plane[1]] = row, column
         return str(self.array.metadata.encode_chunk_key(tuple(at)))
 
+    def one(self, row: int, column: int) -> bytes | None:
+        key = self._key(row, column)
+        return (self.folder / key).read_bytes() if key in self._there else None
+
     def packed(self, row: int) -> Iterator[tuple[int, bytes | None]]:
         for column in range(-(-self.width // self.columns)):
-            key = self._key(row, column)
-            yield column, (self.folder / key).read_bytes() if key in self._there else None
+            yield column, self.one(row, column)
 
     def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
         top, left = row * self.rows, column * self.columns

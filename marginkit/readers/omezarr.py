@@ -6,7 +6,8 @@ picture. Missing chunks are counted and said. Codecs are checked by name before 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,15 +86,26 @@ class Source:
 
     def value_runs(self) -> ValueRuns | None:
         """The level as runs of one value, found chunk by chunk; None where it is no plane of plain labels."""
+        chunks = self._chunks()
+        if chunks is None:
+            return None
+        if "runs" not in self.kept:
+            self.kept["runs"] = _zarrtiles.read(*chunks)[0]
+        return self.kept["runs"]
+
+    @contextmanager
+    def label_tiles(self) -> Iterator[_tileruns.OpenTiles | None]:
+        """The level's chunks, to be asked for one by one; None where it is no plane of plain labels."""
+        chunks = self._chunks()
+        yield None if chunks is None else _zarrtiles.opened(*chunks)
+
+    def _chunks(self) -> tuple[Path, Any, tuple[int, int], _zarrtiles.Window, str] | None:
+        """The folder, the array, its axes, and what gives a window of it."""
         array = _array(Path(self.path), self.dataset, self.name)
         if len(self.keep) != 2 or not _tileruns.plain(array.dtype):
             return None
-        if "runs" not in self.kept:
-            plane = (self.keep[0], self.keep[1])
-            folder = Path(self.path) / self.dataset
-            found = _zarrtiles.read(folder, array, plane, lambda where: self._window(array, where), self.name)
-            self.kept["runs"] = found[0]
-        return self.kept["runs"]
+        plane = (self.keep[0], self.keep[1])
+        return Path(self.path) / self.dataset, array, plane, lambda where: self._window(array, where), self.name
 
     def _window(self, stored: Any, slices: tuple[slice, ...]) -> NDArray[Any]:
         wanted = dict(zip(self.keep, ranges(slices, self.shape)))

@@ -7,7 +7,8 @@ what was scanned come from the tags themselves.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,15 +133,31 @@ class Source:
 
     def value_runs(self) -> ValueRuns | None:
         """The level as runs of one value, found tile by tile; None where its pixels are no plain labels."""
-        page = self.pages[0]
-        plain = page.samples == 1 and _tileruns.plain(page.dtype) and page.photometric != MIN_IS_WHITE
-        if not plain or self.lead or self.colour or self.palette is not None or self.orientation != 1:
+        if not self._labels:
             return None
         if "runs" not in self.kept:
             files.still(self.path, self.before)
-            self.kept["runs"] = _tifftiles.read(self.path, page)[0]
+            self.kept["runs"] = _tifftiles.read(self.path, self.pages[0])[0]
             files.still(self.path, self.before)
         return self.kept["runs"]
+
+    @contextmanager
+    def label_tiles(self) -> Iterator[_tileruns.OpenTiles | None]:
+        """The level's tiles, to be asked for one by one; None where its pixels are no plain labels."""
+        if not self._labels:
+            yield None
+            return
+        files.still(self.path, self.before)
+        with _tifftiles.opened(self.path, self.pages[0], self.before) as tiles:
+            yield tiles
+        files.still(self.path, self.before)
+
+    @property
+    def _labels(self) -> bool:
+        """Whether this is one plane of whole numbers as they were stored."""
+        page = self.pages[0]
+        plain = page.samples == 1 and _tileruns.plain(page.dtype) and page.photometric != MIN_IS_WHITE
+        return plain and not (self.lead or self.colour or self.palette is not None or self.orientation != 1)
 
     def _channels(self, array: NDArray[Any], rest: list[range]) -> NDArray[Any]:
         """Samples that are channels stand before Y and X."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from marginkit import lights, sampling
 from marginkit.records import Margin, Measured, Verdict
-from marginkit.wording import interval, judged, millimetres, shown, span
+from marginkit.wording import digits, interval, judged, millimetres, shown, span
 
 QUALIFIERS = {
     "exact": "exact, within its interval",
@@ -21,6 +21,7 @@ QUALIFIERS = {
     "not_assessable": "not assessable",
 }
 MOST_FOCI = 12
+SMALLEST = 1e-6  # mm² or mm³: what is smaller is a scrap of a contour
 
 
 def margins(case: Measured) -> list[dict[str, Any]]:
@@ -175,8 +176,14 @@ def specimen(case: Measured) -> Iterator[tuple[str, str]]:
 
 
 def _size(value: float) -> str:
-    """Four digits, or all before the point: never a power of ten."""
-    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+    """Four digits, or all before the point: never a power of ten.
+
+    >>> _size(12345.6), _size(0.00001234), _size(6e-20)
+    ('12346', '0.00001234', '< 0.000001')
+    """
+    if 0 < value < SMALLEST:
+        return f"< {digits(SMALLEST, 1)}"
+    return f"{value:.0f}" if value >= 1000 else digits(value, 4)
 
 
 def foci(case: Measured) -> list[tuple[str, str, str, str]]:
@@ -196,6 +203,20 @@ def foci(case: Measured) -> list[tuple[str, str, str, str]]:
 def signal(case: Measured) -> list[tuple[str, str]]:
     """The numbers of fluorescence."""
     return [] if case.signal is None else lights.told(case.signal)
+
+
+def ink(case: Measured) -> list[tuple[str, str]]:
+    """The length of outline that each colour covers, with the margin that it names, and how the inks were found."""
+    if case.ink is None:
+        return []
+    names = case.ink["names"]
+    words = {"none": "not inked", "unassigned": "inked in no sure colour"}
+    rows = [
+        (words.get(colour, f"{colour}, {names[colour]}" if colour in names else f"{colour}, names no margin"), mm)
+        for colour, mm in case.ink["outline_mm"].items()
+        if mm or colour in names or colour in words
+    ]
+    return [*((name, f"{mm:.1f} mm of outline") for name, mm in rows), ("how", _option(case.ink["method"]))]
 
 
 def provenance(case: Measured) -> dict[str, Any]:

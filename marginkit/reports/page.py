@@ -49,6 +49,7 @@ def write(case: Measured, stream: Any) -> None:
             specimen=list(_pagewords.specimen(case)),
             foci=_pagewords.foci(case),
             signal=_pagewords.signal(case),
+            ink=_pagewords.ink(case),
             warnings=case.warnings,
             provenance=_pagewords.provenance(case),
         )

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import marginkit as mk
-from marginkit.geometry import bits, compiled, facets, runs, sharing
+from marginkit.geometry import bits, compiled, facets, runs, sharing, value_runs
 from marginkit.geometry.nearest import Points
 
 pytestmark = pytest.mark.skipif(compiled.kernel() is None, reason=compiled.route())
@@ -169,6 +169,25 @@ def test_grids_that_differ_are_measured_the_same() -> None:
     got = asdict(mk.measure(tumor, specimen, (0.5, 0.5)))
     with compiled.switched_off():
         np.testing.assert_equal(asdict(mk.measure(tumor, specimen, (0.5, 0.5))), got)
+
+
+@calm
+@given(
+    dtype=st.sampled_from(["?", "u1", "i1", "u2", "i2", "u4", "i4", "i8"]),
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 40)),
+    seed=st.integers(0, 99),
+    labels=st.integers(1, 4),
+    cut=st.integers(0, 3),
+)
+def test_tiles_have_the_same_runs(dtype: str, shape: tuple[int, int], seed: int, labels: int, cut: int) -> None:
+    rng = np.random.default_rng(seed)
+    tile = np.repeat(rng.integers(-1 if dtype[0] == "i" else 0, labels, shape), 3, axis=1).astype(dtype)
+    tile = tile[: max(1, len(tile) - cut), : tile.shape[1] - cut]  # of a tile that reaches beyond the image
+    found = value_runs.of_tile(tile, 5, 70)
+    with compiled.switched_off():
+        true = value_runs.of_tile(tile, 5, 70)
+    for name in ("row", "start", "stop", "value"):
+        assert np.array_equal(getattr(found, name), getattr(true, name)), name
 
 
 def test_arrays_that_the_kernel_cannot_read_are_refused() -> None:

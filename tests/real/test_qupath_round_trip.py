@@ -1,6 +1,7 @@
-"""Annotations that QuPath wrote come back to it as they were, in the outlines of a measured case."""
+"""Annotations of QuPath, ASAP and Sectra come back as they were drawn, in the outlines of a measured case."""
 
 import json
+import xml.etree.ElementTree as ElementTree
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,11 @@ from marginkit import pipeline, shelf
 from marginkit.readers.polygons import OutlineWarning, read_regions, select
 from marginkit.records import Measured
 
-AREAS = ("brush", "ellipse", "polygon", "rectangle", "wand")
+AREAS = (
+    *(f"qupath-{name}.json" for name in ("brush", "ellipse", "polygon", "rectangle", "wand")),
+    "asap-polygon.xml",
+    "pathologycore-area.json",
+)
 ROWS, COLUMNS, TILE = 20480, 30720, 1024  # a slide that holds the annotations where they were drawn
 
 
@@ -33,6 +38,19 @@ def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def drawn(export: Path) -> Any:
+    """The area in a file as it stands there, read without marginkit; Sectra counts in widths of the slide."""
+    if export.suffix == ".xml":
+        found = [
+            (float(one.attrib["X"]), float(one.attrib["Y"])) for one in ElementTree.parse(export).iter("Coordinate")
+        ]
+        return shapely.Polygon(found)
+    told = json.loads(export.read_text())
+    if "content" in told:
+        return shapely.Polygon([(one["x"] * COLUMNS, one["y"] * COLUMNS) for one in told["content"]])
+    return shapely.geometry.shape(told["geometry"])
+
+
 def same(before: Any, after: Any) -> None:
     """Equal area to 1e-6, and lying on the same pixels: a shift of half a pixel would leave a rim."""
     assert after.area == pytest.approx(before.area, rel=1e-6)
@@ -41,8 +59,8 @@ def same(before: Any, after: Any) -> None:
 
 @pytest.mark.parametrize("name", AREAS)
 def test_an_area_comes_back_from_a_measured_case(shared_data: Path, slide: Path, tmp_path: Path, name: str) -> None:
-    export = shared_data / "annotation-exports" / f"qupath-{name}.json"
-    before = select(read_regions(export))
+    export = shared_data / "annotation-exports" / name
+    before = drawn(export)
     around = shapely.box(*np.add(before.bounds, (-100, -50, 70, 60)))
     specimen = tmp_path / "specimen.geojson"
     specimen.write_text(
