@@ -163,7 +163,10 @@ def test_two_masks_on_one_coarser_level_are_measured_as_they_are(
             continue
         assert found.value_mm == pytest.approx(alone.value_mm, rel=1e-12, abs=1e-12)
         assert found.interval_mm == pytest.approx(alone.interval_mm, rel=1e-12, abs=1e-12)
-        assert found.foci[0].area_mm2 == pytest.approx(alone.foci[0].area_mm2)
+        areas = [
+            sorted(focus.area_mm2 for focus in one.foci) for one in (found, alone)
+        ]  # of equally near ones rounding orders
+        assert areas[0] == pytest.approx(areas[1])
         if found.closest is not None and alone.closest is not None and not {"tied"} & set(found.flags):
             there = [(at + 0.5) * ratio - 0.5 for at in alone.closest.edge_px]
             assert found.closest.edge_px == pytest.approx(there)
