@@ -21,6 +21,7 @@ from . import pictures, placing, rescaling
 from .forms import LayerChoice, Message, beside, button, form
 from .undoing import RULER
 from .waiting import WaitingPanel
+from .working import attempt
 
 RULED = "ruler found"
 TYPED = "Size of one pixel with its unit; of a stack three: plane distance, row, column."
@@ -194,14 +195,13 @@ class Calibrate(WaitingPanel):
 
 def found_ruler(wish: tuple[Any, Picture, str]) -> tuple[Picture, Any] | MarginError:
     """The picture with its ruler's scale, and (n, 2, 2) start and vector of what to draw of it; never raises."""
+    return attempt(lambda: _found_ruler(wish), "the ruler cannot be read", CalibrationError, "E-CAL-10")
+
+
+def _found_ruler(wish: tuple[Any, Picture, str]) -> tuple[Picture, Any]:
     _, raw, words = wish
-    try:
-        marks = scaling.scale(raw, words).marks
-        picture = opening.calibrated(raw, words)
-    except MarginError as error:
-        return error
-    except Exception as error:
-        return CalibrationError("E-CAL-10", "the ruler cannot be read", cause=f"{type(error).__name__}: {error}")
+    marks = scaling.scale(raw, words).marks
+    picture = opening.calibrated(raw, words)
     lines = [np.stack([m.points_px[:-1], np.diff(m.points_px, axis=0)], axis=1) for m in marks if len(m.points_px) > 1]
     return picture, np.concatenate(lines) if lines else np.zeros((0, 2, 2))
 

@@ -17,14 +17,14 @@ import numpy as np
 from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from marginkit import shelf
-from marginkit.errors import MarginError, MeasureError, UsageError
+from marginkit.errors import MarginError, UsageError
 from marginkit.records import Picture, Region
 
 from . import keeping, pictures, placing, roles, taking
 from .forms import LayerChoice, Message, Words, beside, button, form
 from .segmented import place_of, put_labels
 from .waiting import waiting_bar
-from .working import Runner
+from .working import Runner, attempt
 
 PATCH = 300  # a picked patch has this share of the image's shorter side, to either side of the click
 PICK = "Click on this ink in the image"
@@ -53,12 +53,7 @@ class Zones:
 
 def zones(wish: Wish) -> Zones | MarginError:
     """The margins that the inks name; never raises."""
-    try:
-        return _zones(wish)
-    except MarginError as error:
-        return error
-    except Exception as error:
-        return MeasureError("E-MSR-05", "inks cannot be found", cause=f"{type(error).__name__}: {error}")
+    return attempt(lambda: _zones(wish), "inks cannot be found")
 
 
 def _zones(wish: Wish) -> Zones:

@@ -15,7 +15,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
 from marginkit import fluorescence
-from marginkit.errors import MarginError, MeasureError
+from marginkit.errors import MarginError
 from marginkit.records import Picture
 
 from . import roles
@@ -25,7 +25,7 @@ from .pictures import KEY
 from .segmented import place_at, rgb_of
 from .showing import ROLE
 from .waiting import waiting_bar
-from .working import Runner
+from .working import Runner, attempt
 
 NAME = "threshold preview"
 STEPS = 4096
@@ -73,12 +73,7 @@ class Values:
 
 def values(wish: Wish) -> Values | MarginError:
     """The values of a wish, on few enough pixels; never raises."""
-    try:
-        return _values(wish)
-    except MarginError as error:
-        return error
-    except Exception as error:
-        return MeasureError("E-MSR-05", "nothing to preview", cause=f"{type(error).__name__}: {error}")
+    return attempt(lambda: _values(wish), "nothing to preview")
 
 
 def _values(wish: Wish) -> Values:

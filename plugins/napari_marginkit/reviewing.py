@@ -13,7 +13,7 @@ from marginkit import cohort, opening
 from marginkit.batch import correcting, review
 from marginkit.batch.correcting import Opened
 from marginkit.batch.review import Entry
-from marginkit.errors import GridError, MarginError, MeasureError
+from marginkit.errors import GridError, MarginError
 from marginkit.inputs import Inputs
 from marginkit.pipeline import Job
 from marginkit.records import Failed, Measured, Picture, Region
@@ -21,6 +21,7 @@ from marginkit.records import Failed, Measured, Picture, Region
 from . import placing
 from .asking import Request, bright
 from .drawing import Drawing, draw
+from .working import attempt
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,8 @@ Got: TypeAlias = Queue | Shown | Done | Not
 
 def answered(wish: Wish) -> Got:
     """What was asked for, or why not; never raises."""
-    try:
-        return _answered(wish)
-    except MarginError as error:
-        return Not(error)
-    except Exception as error:  # a worker of napari 0.9.2 that raises takes the viewer with it
-        cause = f"{type(error).__name__}: {error}"
-        return Not(MeasureError("E-MSR-05", "a fault of marginkit itself", cause=cause))
+    found = attempt(lambda: _answered(wish), "a fault of marginkit itself")
+    return Not(found) if isinstance(found, MarginError) else found
 
 
 def _answered(wish: Wish) -> Got:

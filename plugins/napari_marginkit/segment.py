@@ -16,7 +16,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QWidget
 
 from marginkit import flags, segmenting, shelf, sources
-from marginkit.errors import GridError, MarginError, MeasureError
+from marginkit.errors import GridError, MarginError
 from marginkit.lights import Around
 from marginkit.records import Picture
 
@@ -25,6 +25,7 @@ from .forms import LayerChoice, Words, beside, button, form
 from .preview import Preview
 from .segmented import ROLE, on_grid, put
 from .waiting import WaitingPanel
+from .working import attempt
 
 SETTLE_MS = 250
 LIKELY = {True: "pixels", False: "threshold"}  # for a tumor, by whether the image has colours: H&E shows none by itself
@@ -49,16 +50,13 @@ class Wish:
 
 def segmented(wish: Wish) -> segmenting.Found | MarginError:
     """What was found, or why there is nothing; never raises."""
-    try:
-        if wish.ground is not None:
-            return against(wish, *wish.ground)
-        found = segmenting.classes(wish.picture, wish.method, wish.what)
-    except MarginError as error:
-        return error
-    except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        return MeasureError("E-MSR-05", f"segmenter {wish.method.name} failed", cause=cause)
-    return found
+    return attempt(lambda: _segmented(wish), f"segmenter {wish.method.name} failed")
+
+
+def _segmented(wish: Wish) -> segmenting.Found:
+    if wish.ground is not None:
+        return against(wish, *wish.ground)
+    return segmenting.classes(wish.picture, wish.method, wish.what)
 
 
 def against(wish: Wish, name: str, mask: Any) -> segmenting.Found:

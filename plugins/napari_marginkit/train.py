@@ -13,12 +13,13 @@ import numpy as np
 from qtpy.QtWidgets import QLineEdit
 
 from marginkit import shelf, training
-from marginkit.errors import MarginError, MeasureError
+from marginkit.errors import MarginError
 from marginkit.records import Picture, Region
 
 from . import blank, pictures, placing, roles, segmented
 from .forms import LayerChoice, beside, button, form
 from .waiting import WaitingPanel
+from .working import attempt
 
 SCRIBBLES, UNSURE = "scribbles", "uncertainty"
 COLOURS: dict[int | None, str] = {
@@ -45,18 +46,16 @@ class Lesson:
 
 def learned(lesson: Lesson) -> tuple[Any, Region] | MarginError:
     """The model and the probability of its last class on the picture; never raises."""
+    return attempt(lambda: _learned(lesson), "training failed")
+
+
+def _learned(lesson: Lesson) -> tuple[Any, Region]:
     module = shelf.get("segmenters", "pixels")
-    try:
-        drawn = [module.Scribbles(lesson.picture, lesson.labels, lesson.ratio)]
-        model = module.train(drawn, list(lesson.classes))
-        where = module.fitting(lesson.picture, model, "the model")
-        chance = module.probability(lesson.picture, model, len(lesson.classes) - 1, where)
-        region = module.placed(lesson.picture, chance, where, f"pixels, {lesson.classes[-1]}")
-    except MarginError as error:
-        return error
-    except Exception as error:
-        return MeasureError("E-MSR-05", "training failed", cause=f"{type(error).__name__}: {error}")
-    return model, region
+    drawn = [module.Scribbles(lesson.picture, lesson.labels, lesson.ratio)]
+    model = module.train(drawn, list(lesson.classes))
+    where = module.fitting(lesson.picture, model, "the model")
+    chance = module.probability(lesson.picture, model, len(lesson.classes) - 1, where)
+    return model, module.placed(lesson.picture, chance, where, f"pixels, {lesson.classes[-1]}")
 
 
 class Train(WaitingPanel):

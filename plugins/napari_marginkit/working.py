@@ -6,9 +6,9 @@ The surprising thing: a thread cannot be stopped. What is cancelled is the answe
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from marginkit.errors import MeasureError
+from marginkit.errors import MarginError, MeasureError
 from marginkit.live import Along
 from marginkit.records import Failed, Measured
 
@@ -17,6 +17,20 @@ from .drawing import Drawing, draw, moved
 from .strokes import Followed, Strokes
 
 Answer: TypeAlias = tuple[Measured, Drawing] | Failed
+Got = TypeVar("Got")
+
+
+def attempt(
+    function: Callable[[], Got], fault: str, kind: type[MarginError] = MeasureError, code: str = "E-MSR-05"
+) -> Got | MarginError:
+    """What a function gives, or the reason why not: never raises, for a worker of napari 0.9.2 that does takes the
+    viewer with it. fault, kind, code : of the error that says what was no refusal of ours."""
+    try:
+        return function()
+    except MarginError as error:
+        return error
+    except Exception as error:
+        return kind(code, fault, cause=f"{type(error).__name__}: {error}")
 
 
 def work(request: Request, along: Along | None = None) -> Answer:
