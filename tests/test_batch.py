@@ -183,6 +183,24 @@ def test_a_worker_that_dies_costs_its_case(tmp_path: Path, monkeypatch: pytest.M
     assert [row["error_code"] for row in table(tmp_path / "out")] == ["", "", "E-RUN-04", "", ""]
 
 
+def test_a_batch_that_is_broken_off_does_not_wait_for_a_case_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shelf" / "segmenters").mkdir(parents=True)
+    (tmp_path / "shelf" / "segmenters" / "hangs.py").write_text(HANGS)
+    monkeypatch.setenv("MARGINKIT_SHELF", str(tmp_path / "shelf"))
+    cases = jobs(tmp_path, 2)
+    cases[1] = replace(cases[1], specimen="hangs")
+
+    def full(done: int, total: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    begun = time.monotonic()
+    with pytest.raises(OSError, match="No space"):
+        batch.run(cases, tmp_path / "out", workers=2, tell=full)
+    assert time.monotonic() - begun < 100  # the case sleeps for 600 s
+
+
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:
     import fcntl
 

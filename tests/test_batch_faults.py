@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import multiprocessing
 import os
 import random
 import shutil
@@ -30,40 +29,11 @@ from marginkit.errors import FileError, RunError
 from marginkit.pipeline import Job
 
 from .casefiles import SPECIMEN, TUMOR, square_file
+from .forking import apart, forked, killed_after, killed_at
 from .test_batch import content, jobs, table
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="fork and the lock of a folder are POSIX"),
-    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and the lock of a folder are POSIX")
 ROOT = str(Path(__file__).resolve().parents[1])
-
-
-def forked(cases: list[Job], out: Path, **more: Any) -> batch.Report:
-    """A run whose workers begin in no time."""
-    return batch.run(cases, out, workers=more.pop("workers", 1), start="fork", **more)
-
-
-def killed_at(step: int, cases: list[Job], out: Path) -> bool:
-    """Whether a run that is killed, whole, at the n-th step of writing, anywhere in it, was killed."""
-    count = multiprocessing.get_context("fork").Value("i", 0)
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-
-        def commit(name: str) -> None:
-            with count.get_lock():
-                count.value += 1
-                if count.value == step:
-                    os.killpg(0, signal.SIGKILL)
-
-        files.commit = commit
-        try:
-            forked(cases, out)
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
 
 
 def test_F01_killed_at_every_step_of_writing(tmp_path: Path) -> None:
@@ -81,22 +51,6 @@ def test_F01_killed_at_every_step_of_writing(tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "out")
         step += 1
     assert step > 30  # each file of the case, the journal, the table, the summary, the page
-
-
-def killed_after(seconds: float, cases: list[Job], out: Path) -> bool:
-    """Whether a run with two workers that is killed, whole, after some time was still at it."""
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        try:
-            forked(cases, out, workers=2)
-        finally:
-            os._exit(0)
-    time.sleep(seconds)
-    with suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
 
 
 def test_F01_killed_at_random_moments(tmp_path: Path) -> None:
@@ -121,7 +75,7 @@ def test_F01_killed_at_random_moments(tmp_path: Path) -> None:
 def test_F16_any_start_method_gives_the_same_bytes(tmp_path: Path, start: Any) -> None:
     cases = jobs(tmp_path, 2)
     forked(cases, tmp_path / "calm")
-    batch.run(cases, tmp_path / "out", workers=2, start=start)
+    apart(cases, tmp_path / "out", start)
     assert content(tmp_path / "out") == content(tmp_path / "calm")
 
 
@@ -131,7 +85,7 @@ def test_F13_many_workers_in_another_order(tmp_path: Path, monkeypatch: pytest.M
     forked(cases, tmp_path / "one")
     monkeypatch.setenv("LANG", "tr_TR.UTF-8")
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
-    forked(cases, tmp_path / "seven", workers=7)
+    batch.run(cases, tmp_path / "seven", workers=7)  # begun anew: a server knows neither
     assert content(tmp_path / "seven") == content(tmp_path / "one")
     shuffled = random.Random(0).sample(cases, 5)
     forked(shuffled, tmp_path / "shuffled", workers=3)
@@ -273,17 +227,45 @@ def test_F02_stopped_by_hand(tmp_path: Path, times: int) -> None:
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "start_new_session": True, "env": environment}
     with subprocess.Popen(words, **pipes, **heed) as child:
         assert child.stdout is not None
-        child.stdout.readline()
-        for _ in range(times):
-            os.killpg(child.pid, signal.SIGINT)
-            time.sleep(0.15)
-        said = child.stdout.read()
-        assert child.wait(60) == 130
+        try:
+            child.stdout.readline()
+            for _ in range(times):
+                os.killpg(child.pid, signal.SIGINT)
+                time.sleep(0.03)
+            said, _ = child.communicate(timeout=100)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+    assert child.returncode == 130
     assert "stopping after the cases" in said
     report = forked(cases, tmp_path / "out")
     assert 1 <= report.resumed < 12
     forked(cases, tmp_path / "calm")
     assert content(tmp_path / "out") == content(tmp_path / "calm")
+
+
+def test_F02_a_wait_is_never_broken_off_in_its_midst(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would keep its locks; the pool's thread waited for them, and Ctrl-C pressed twice hung for ever."""
+    wait, whole = workers.wait, []
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        answer = wait(*words, **options)
+        whole.append(len(answer.done))
+        return answer
+
+    monkeypatch.setattr(workers, "wait", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    told: list[str] = []
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            forked(jobs(tmp_path, 3), tmp_path / "out", note=told.append)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert whole == [0]
+    assert told == [workers.STOPPING]
 
 
 GREEDY = '''
@@ -321,7 +303,9 @@ def test_a_fault_of_our_own_costs_one_case(tmp_path: Path, monkeypatch: pytest.M
 
     run = pipeline.run
     monkeypatch.setattr(pipeline, "run", lambda job: 1 / 0 if job.name == "c1" else run(job))
-    report = forked(jobs(tmp_path, 3), tmp_path / "out")
+    here = lambda todo, root, limits: ([case.one(*one, str(root))] for one in todo)  # noqa: E731
+    monkeypatch.setattr(batch, "_local", here)
+    report = batch.run(jobs(tmp_path, 3), tmp_path / "out")
     assert report.failed == 1
     row = table(tmp_path / "out")[1]
     assert row["error_code"] == "E-RUN-05"

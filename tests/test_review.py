@@ -18,13 +18,10 @@ from marginkit.pipeline import Job
 from marginkit.records import Measured, Region
 
 from .casefiles import SPECIMEN, TUMOR, square, square_file
+from .forking import forked
 from .test_batch import jobs
-from .test_batch_faults import forked
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform == "win32", reason="fork and the lock of a folder are POSIX"),
-    pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning"),
-]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and the lock of a folder are POSIX")
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -30,6 +31,12 @@ Case: TypeAlias = tuple[Job, Before | None]
 SHARE = 0.8  # of the machine's memory
 LEAST_BYTES = 512 << 20  # of one worker: imports alone take a third of it
 ALARM: int | None = int(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None  # not on Windows
+# what every case needs, for a server that imports it once for all workers
+PRELOADED = [__name__, "cv2", "jinja2", "shapely", "scipy.ndimage", "marginkit.judging"]
+PRELOADED += ["marginkit.geometry.contour", "marginkit.geometry.neighbours", "marginkit.segmenters.threshold"]
+PRELOADED += [f"marginkit.readers.{name}" for name in ("dicom", "omezarr", "photo", "slide", "tiff", "volume")]
+PRELOADED += [f"marginkit.reports.{name}" for name in ("geojson", "overlay", "page", "resultjson", "table")]
+LOOK_S = 0.05  # how often Ctrl-C is looked for
 STOPPING = "stopping after the cases that are under way; once more to stop now"
 
 
@@ -62,32 +69,61 @@ def measured(todo: Sequence[Case], root: Path, limits: Limits) -> Generator[list
     engine = _Engine(root, limits)
     waiting = iter(todo)
     count = min(limits.count, max(1, len(todo)))
-    while first := list(_next(waiting, 2 * count)):
-        yield from engine.pooled(first, waiting, count)
-        for case in engine.again:
-            yield [engine.alone(case)]
-        engine.again.clear()
-    if engine.stopping:
-        raise KeyboardInterrupt
+    with engine.heeding():
+        while not engine.asked and (first := list(_next(waiting, 2 * count))):
+            yield from engine.pooled(first, waiting, count)
+            while engine.again and not engine.asked:
+                yield [engine.alone(engine.again.pop(0))]
+        if engine.asked:
+            raise KeyboardInterrupt
 
 
 class _Engine:
-    """Pools of one batch. again : cases that are to be measured once more, alone."""
+    """Pools of one batch. again : cases that are to be measured once more, alone. asked : how often it was stopped."""
 
     def __init__(self, root: Path, limits: Limits) -> None:
         self.root = str(root)
         self.limits = limits
         self.again: list[Case] = []
-        self.stopping = False
+        self.asked = 0
+        self.said = False
+
+    @contextmanager
+    def heeding(self) -> Iterator[None]:
+        """Ctrl-C is heeded wherever it comes: in the middle of a line of the journal, say."""
+        before = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+            self._heed()
+
+    def _ask(self, *_: object) -> None:
+        self.asked += 1
+
+    def _heed(self) -> None:
+        if self.asked and not self.said:  # not where the signal comes: that may be within another print
+            self.said = True
+            self.limits.note(STOPPING)
+
+    def _look(self) -> None:
+        """Between waits: say that it is being stopped, or KeyboardInterrupt."""
+        self._heed()
+        if self.asked > 1:
+            raise KeyboardInterrupt
 
     def pooled(self, first: list[Case], more: Iterator[Case], count: int) -> Generator[list[Line]]:
         """Outcomes of ``first`` and then of ``more``, until there are none or a process died."""
         broken = False
-        with _pool(count, self.limits, self.limits.all_bytes // count) as pool:
+        with _pool(count, self.limits, self.limits.all_bytes // count) as pool, _killed_on_fault(pool):
             running: dict[Future[Line], Case] = {self._submit(pool, case): case for case in first}
             while running:
                 lines = []
-                for future in self._done(running, pool):
+                for future in self._done(running):
                     case = running.pop(future)
                     try:
                         line = future.result()
@@ -99,39 +135,34 @@ class _Engine:
                         self.again.append(case)
                     else:
                         lines.append(line)
-                if not broken and not self.stopping:
+                if not broken and not self.asked:
                     for new in _next(more, 2 * count - len(running)):
                         running[self._submit(pool, new)] = new
                 if lines:
                     yield lines
-        if self.stopping:
-            for _ in more:
-                pass  # they stay for the next run
 
-    def _done(self, running: dict[Future[Line], Case], pool: ProcessPoolExecutor) -> set[Future[Line]]:
-        try:
-            return wait(running, return_when=FIRST_COMPLETED).done
-        except KeyboardInterrupt:
-            if self.stopping:
-                _kill(pool)
-                raise
-            self.stopping = True
-            self.limits.note(STOPPING)
-            for future in [one for one in running if one.cancel()]:
-                del running[future]
-            return {future for future in running if future.done()}
+    def _done(self, running: dict[Future[Line], Case]) -> set[Future[Line]]:
+        """Those that came to their end; of a batch that is being stopped, those that have not begun are taken away."""
+        while True:
+            done = wait(running, timeout=LOOK_S, return_when=FIRST_COMPLETED).done
+            self._look()
+            if self.asked:
+                for future in [one for one in running if one not in done and one.cancel()]:
+                    del running[future]
+            if done or not running:
+                return done
 
     def alone(self, case: Case) -> Line:
         """The outcome of a case with all memory to itself."""
-        job, _ = case
-        with _pool(1, self.limits, self.limits.all_bytes) as pool:
-            processes = pool._processes
-            try:
-                future = self._submit(pool, case)
-                children = list(processes.values())
-                return future.result()
-            except BrokenProcessPool:
-                return self._lost(job, children)
+        with _pool(1, self.limits, self.limits.all_bytes) as pool, _killed_on_fault(pool):
+            future = self._submit(pool, case)
+            children = list(pool._processes.values())
+            while not wait([future], timeout=LOOK_S).done:
+                self._look()
+        try:
+            return future.result()
+        except BrokenProcessPool:  # how it ended is known to all only when the pool has come to its end
+            return self._lost(case[0], children)
 
     def _submit(self, pool: ProcessPoolExecutor, case: Case) -> Future[Line]:
         return pool.submit(_timed, *case, self.root, self.limits.case_minutes)
@@ -179,6 +210,8 @@ def _next(queue: Iterator[Case], count: int) -> Iterator[Case]:
 
 def _pool(workers: int, limits: Limits, memory_bytes: int) -> ProcessPoolExecutor:
     context = multiprocessing.get_context(limits.start)
+    if limits.start == "forkserver":  # what all workers import is imported once
+        context.set_forkserver_preload(PRELOADED)
     share = max(LEAST_BYTES, memory_bytes)
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(share,))
 
@@ -195,6 +228,12 @@ def _begin(memory_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def _kill(pool: ProcessPoolExecutor) -> None:
-    for process in list((pool._processes or {}).values()):
-        process.kill()
+@contextmanager
+def _killed_on_fault(pool: ProcessPoolExecutor) -> Iterator[None]:
+    """Workers are killed when what asks them fails or is stopped: a pool waits for the last of them, which may hang."""
+    try:
+        yield
+    except BaseException:
+        for process in list((pool._processes or {}).values()):
+            process.kill()
+        raise

@@ -14,10 +14,9 @@ from marginkit import batch
 from marginkit.batch import review
 
 from ..casefiles import SPECIMEN, TUMOR
+from ..forking import forked
 from ..test_batch import jobs
-from ..test_batch_faults import forked
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 WORDS = f"--tumor {TUMOR} --specimen {SPECIMEN} --policy dcis-2mm --pixel-size 0.5mm"
 
 
