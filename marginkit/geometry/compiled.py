@@ -30,7 +30,7 @@ WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
 POINTS_A_SHARE = 1 << 12
 COUNTS = (  # functions that return a whole number
     "mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts", "mk_nearest", "mk_least",
-    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_runs",
+    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_runs", "mk_unfilter",
 )  # fmt: skip
 
 _off = False
@@ -231,6 +231,17 @@ def tile_runs(tile: NDArray[Any], top: int, left: int) -> tuple[Ints, Ints, Ints
         if number <= room:
             return found[0, :number], found[1, :number], found[2, :number]
         room = number
+
+
+def unfilter(rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """(height, width) pixels of (height, 1 + width) rows of a PNG of one byte a pixel, in the memory of the rows.
+
+    None where a row was predicted in no known way; the rows are used up then too.
+    """
+    height, width = rows.shape[0], rows.shape[1] - 1
+    if not kernel().mk_unfilter(pointer(rows, np.uint8), int64(height), int64(width)):
+        return None
+    return rows.reshape(-1)[: height * width].reshape(height, width)
 
 
 def components(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corners: bool) -> tuple[int, Ints]:

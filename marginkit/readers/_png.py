@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import FileError
+from marginkit.geometry import compiled
 from marginkit.records import Claim
 
 from . import _exif
@@ -65,8 +66,8 @@ def decode(data: bytes) -> NDArray[Any]:
 def _plain_grey(data: bytes) -> NDArray[np.uint8] | None:
     """Grey pixels of 8 bits, a sixth of the usual time, which masks are made of; None where a library has to do it.
 
-    A row is as it is (filter 0), the sum of what is left of a pixel (1) or added to the row above (2). Rows that were
-    predicted otherwise, interlaced files and broken ones are left to the library.
+    Interlaced files and broken ones are left to the library; without the kernel also such as have rows that were
+    predicted from the mean of two pixels or one of three.
     """
     import imagecodecs
 
@@ -81,6 +82,12 @@ def _plain_grey(data: bytes) -> NDArray[np.uint8] | None:
         return None
     if len(found) != rows.size:
         return None
+    return _added_up(rows) if compiled.kernel() is None else compiled.unfilter(rows)
+
+
+def _added_up(rows: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+    """The pixels of rows that are as they are (filter 0), the sum of what is left of a pixel (1) or added to the row
+    above (2)."""
     way, pixels = rows[:, 0], rows[:, 1:]
     if way.max() > 2:
         return None
