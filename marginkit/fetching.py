@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from marginkit import files, grids, opening, outlined, shelf, sources
 from marginkit.errors import AxesError, GridError, MarginError, PixelError, ShelfError, plain
-from marginkit.patchwork import Coarse
 from marginkit.readers import structures
 from marginkit.records import Picture, Region
 from marginkit.sources import FileSource, SegmenterSource
+
+if TYPE_CHECKING:
+    from marginkit.patchwork import Coarse
 
 OUTLINES = (".geojson", ".json", ".xml")
 MAY_BE_EMPTY = ("tumor", "signal")

@@ -1,7 +1,8 @@
 """One case: read and calibrate, segment, edges, measure, judge, hand over to the reports.
 
 The surprising thing: an image without tumor is a result, not a failure; a file that cannot be used is a failure, not a
-crash. There is no third outcome.
+crash. There is no third outcome. What a case does not ask for (policies, ink, fluorescence, refining) is not imported:
+that is most of the time that a small case takes on the command line.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from marginkit import edges, files, flags, judging, provenance, reading, refining, segmenting, shelf, sources
+from marginkit import edges, files, flags, provenance, reading, shelf, sources
 from marginkit.errors import MarginError, MeasureError, UsageError
 from marginkit.fetching import Fetcher, at_plane
 from marginkit.inputs import Inputs, Planes, worst
 from marginkit.records import Failed, Margins, Measured, Outcome, Picture, Region, SpecimenState, Verdict
+from marginkit.sources import FileSource
+
+if TYPE_CHECKING:
+    from marginkit.lighting import Light
+    from marginkit.policy import Policy
+    from marginkit.refining import Refined
 
 
 @dataclass(frozen=True)
@@ -97,16 +104,16 @@ def run(job: Job) -> Outcome:
 
 def measured(job: Job) -> Measured:
     """The case measured; raises MarginError where it cannot be."""
-    case, rules = files.safe_case_name(job.name), [judging.find(policy) for policy in job.policies]
+    case, rules = files.safe_case_name(job.name), _rules(job)
     picture, plane = reading.read(
         job.image, pixel_size=job.pixel_size, confirm=job.confirm, axes=job.axes, plane=job.plane
     )
-    coarse_mm = refining.coarse_mm(job.refine, job.boundary, len(picture.spatial_shape))
+    coarse_mm = _coarse_mm(job, picture)
     fetcher = Fetcher(picture, plane, job.image, coarse_mm=coarse_mm)
     regions, signal = segmented(job, fetcher)
     inks = inked(job, picture, regions["specimen"])
     inputs = with_edges(job, fetcher, regions, picture, plane, inks)
-    finer = refining.refined(inputs, fetcher.coarse) if fetcher.coarse else None
+    finer = _refined(inputs, fetcher)
     if finer is None:
         result, slices, plane = all_planes(inputs, picture, plane)
     else:
@@ -132,12 +139,37 @@ def measured(job: Job) -> Measured:
     )
 
 
+def _rules(job: Job) -> list[Policy]:
+    """The policies that the case is judged by."""
+    if not job.policies:
+        return []
+    from marginkit import judging
+
+    return [judging.find(policy) for policy in job.policies]
+
+
+def _coarse_mm(job: Job, picture: Picture) -> float | None:
+    """The largest pixel to segment on first; None: on those of the segmenter."""
+    if not job.refine:
+        return None
+    from marginkit import refining
+
+    return refining.coarse_mm(job.refine, job.boundary, len(picture.spatial_shape))
+
+
+def _refined(inputs: Inputs, fetcher: Fetcher) -> Refined | None:
+    """The result where it was asked again on finer pixels; None where nothing was found on coarse ones."""
+    if not fetcher.coarse:
+        return None
+    from marginkit import refining
+
+    return refining.refined(inputs, fetcher.coarse)
+
+
 def segmented(job: Job, fetcher: Fetcher) -> tuple[dict[str, Region], Mapping[str, Any] | None]:
     """(role to region: tumor or signal, and specimen; the numbers of fluorescence where it was asked for)."""
-    from marginkit import lighting  # and what fluorescence needs
-
     text = job.signal or job.tumor
-    light = lighting.asked(text)
+    light = None if isinstance(sources.parse(text, shelf.load("segmenters")), FileSource) else _light(text)
     if light is not None and fetcher.coarse_mm is not None:
         cause = "the numbers of fluorescence want every pixel"
         raise UsageError("E-USE-16", "refine cannot be had", cause=cause, remedy="Leave refine out.")
@@ -145,8 +177,17 @@ def segmented(job: Job, fetcher: Fetcher) -> tuple[dict[str, Region], Mapping[st
         target = fetcher.region(text, job.role)
         return {job.role: target, "specimen": fetcher.region(job.specimen, "specimen")}, None
     specimen = fetcher.region(job.specimen, "specimen")
+    from marginkit import lighting
+
     lit = lighting.lit(light, fetcher, specimen)
     return {job.role: replace(lit.region, name=job.role), "specimen": specimen}, lit.numbers
+
+
+def _light(text: str) -> Light | None:
+    """The segmenter that finds a signal in its case, where the source means one."""
+    from marginkit import lighting  # and what fluorescence needs
+
+    return lighting.asked(text)
 
 
 @dataclass(frozen=True)
@@ -162,6 +203,8 @@ def inked(job: Job, picture: Picture, specimen: Region) -> Inked:
     """The margins that ink names, and the outline that each colour covers. UsageError where a colour is absent."""
     if not job.ink:
         return Inked()
+    from marginkit import segmenting
+
     names = sources.ink_map(job.ink)
     chosen = segmenting.choose("ink", job.ink_method)
     found = chosen.module.find(picture, chosen.options, specimen)
@@ -225,8 +268,10 @@ def by_hand(job: Job) -> Iterator[str]:
         yield f"{', '.join(job.by_hand)}: {flags.sentence('corrected_by_hand')}"
 
 
-def judged(job: Job, result: Margins, rules: list[Any]) -> Iterator[Verdict]:
+def judged(job: Job, result: Margins, rules: list[Policy]) -> Iterator[Verdict]:
     """What each policy says of each margin."""
+    if rules:
+        from marginkit import judging
     for rule in rules:
         for margin in result.margins:
             yield judging.judge(result, rule, radiotherapy=job.radiotherapy, margin=margin.name)

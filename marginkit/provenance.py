@@ -6,18 +6,18 @@ The surprising thing is what is missing: no time, no user, no host, no folder. S
 from __future__ import annotations
 
 import platform
-import re
 from collections.abc import Mapping, Sequence
-from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marginkit
+from marginkit import installed
 from marginkit.geometry import compiled
-from marginkit.policy import Policy, told
 from marginkit.records import Picture, Region
 
+if TYPE_CHECKING:
+    from marginkit.policy import Policy
+
 LIBRARIES = ("numpy", "scipy", "scikit-image", "shapely", "tifffile", "opencv-python-headless")
-VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
 def record(
@@ -33,20 +33,19 @@ def record(
         "marginkit": marginkit.__version__,
         "python": platform.python_version(),
         "distances": compiled.route(),
-        "libraries": {name: _version(name) for name in LIBRARIES},
+        "libraries": {name: installed.version(name) for name in LIBRARIES},
         "inputs": [{"role": "image", "name": picture.name, "sha256": picture.sha256}, *inputs],
         "regions": {role: region.maker for role, region in regions.items()},
         "options": dict(options),
-        "policies": [told(policy) for policy in policies],
+        "policies": _told(policies),
         "research_use_only": True,
     }
 
 
-def _version(name: str) -> str:
-    """As its metadata say; only that line is read, the whole page takes longer than a small case."""
-    try:
-        head = metadata.distribution(name).read_text("METADATA") or ""
-    except metadata.PackageNotFoundError:
-        return "not installed"
-    found = VERSION.search(head)
-    return found[1] if found else "unknown"
+def _told(policies: Sequence[Policy]) -> list[dict[str, Any]]:
+    """The policies in full."""
+    if not policies:
+        return []
+    from marginkit.policy import told
+
+    return [told(policy) for policy in policies]

@@ -22,12 +22,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from marginkit import installed
 from marginkit.errors import ShelfError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Kind: TypeAlias = Literal["readers", "segmenters", "reports"]
 Folders: TypeAlias = Iterable[str | Path]
@@ -153,12 +156,16 @@ def _own(kind: Kind) -> dict[str, Path]:
 
 def _points(kind: Kind, where: tuple[str, ...]) -> list[EntryPoint]:
     """What installed packages offer of one kind."""
+    if not installed.may_extend():
+        return []
     return sorted(_installed(where).select(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value))
 
 
 @functools.lru_cache(maxsize=8)
 def _installed(where: tuple[str, ...]) -> Any:
     """What installed packages offer, of any kind, looked up once: that reads a file of every package there is."""
+    from importlib.metadata import entry_points
+
     return entry_points()  # its type changed with Python 3.12; ``select`` is in both
 
 

@@ -12,7 +12,7 @@ import marginkit
 
 PACKAGE = Path(marginkit.__file__).parent
 FLOORS = {
-    **dict.fromkeys(["errors", "flags"], 1),
+    **dict.fromkeys(["errors", "flags", "installed"], 1),
     "geometry": 1.5,
     **dict.fromkeys(["records", "units", "shelf", "files", "stains"], 2),
     **dict.fromkeys(["wording", "pages"], 2.4),  # words and sheets of paper

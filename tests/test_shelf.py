@@ -4,13 +4,14 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from marginkit import shelf
+from marginkit import installed, shelf
 from marginkit.errors import ShelfError
 from marginkit.records import Reader, ReportWriter, Segmenter
 
@@ -50,7 +51,8 @@ def forget() -> Iterator[None]:
 
 
 def announce(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
-    monkeypatch.setattr(shelf, "entry_points", lambda: EntryPoints(points))
+    monkeypatch.setattr(metadata, "entry_points", lambda: EntryPoints(points))
+    monkeypatch.setattr(installed, "may_extend", lambda: True)
 
 
 def test_a_ten_line_file_is_a_reader_a_segmenter_and_a_report(tmp_path: Path) -> None:

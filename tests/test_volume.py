@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from marginkit import MarginError, opening
-from marginkit.readers import _stored, volume
+from marginkit.readers import _stored, _volumepicture
 from marginkit.records import Picture
 
 sitk = pytest.importorskip("SimpleITK")
@@ -256,7 +256,7 @@ def test_a_gzip_bomb_is_unpacked_to_its_promise_only(tmp_path: Path) -> None:
         out.write(path.read_bytes())
         for _ in range(64):
             out.write(bytes(1 << 20))
-    stored = volume._header(str(packed), packed.name)
+    stored = _volumepicture._header(str(packed), packed.name)
     assert len(_stored._bytes(str(packed), stored, 120, packed.name)) == 121
     assert opening.open(packed).read().nbytes == 120
 

@@ -43,13 +43,15 @@ def write_dicom_seg(case: Measured, image: str, folder: Path) -> None:
 
 def show(cases: list[Measured], as_json: bool) -> None:
     """The result on stdout, and what to bear in mind on stderr."""
-    from marginkit import shelf, showing
+    from marginkit import shelf
 
     if as_json:
         document: Callable[[Measured], Any] = shelf.get("reports", "json").document
         documents = [document(case) for case in cases]
         print_json(documents[0] if len(documents) == 1 else documents)
         return
+    from marginkit import showing
+
     for case in cases:
         print_table(shelf.get("reports", "table").rich_table(case), showing.below(case))
         for warning in case.warnings:

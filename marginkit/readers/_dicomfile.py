@@ -31,11 +31,6 @@ TAGS = [
 ]  # fmt: skip
 
 
-def is_dicom(head: bytes) -> bool:
-    """Whether the first bytes are a DICOM file's."""
-    return head[128:132] == b"DICM"
-
-
 @contextmanager
 def quiet(name: str) -> Iterator[Any]:
     """The module pydicom, with its warnings kept off and its errors turned into ours without their texts."""

@@ -7,13 +7,13 @@ import io
 from marginkit.errors import MarginError
 from marginkit.records import Claim
 
-from . import _ifd, _orient, _tiffclaims
-
 
 def read(block: bytes, name: str) -> tuple[int, tuple[Claim, ...], tuple[str, ...]]:
     """(orientation, claims, warnings) of an EXIF block (a small TIFF); 1 and nothing where there is none."""
     if not block:
         return 1, (), ()
+    from . import _ifd, _orient, _tiffclaims
+
     try:
         first = _ifd.first(io.BytesIO(block), name)
         claims = tuple(

@@ -26,12 +26,6 @@ LAST = "ElementDataFile"
 BESIDE = (".raw", ".zraw")
 
 
-def is_metaimage(head: bytes) -> bool:
-    """Whether the first bytes are the keys with which these headers begin."""
-    first = head.split(b"\n", 1)[0].replace(b" ", b"")
-    return first.startswith((b"ObjectType=", b"NDims=")) and b"DimSize" in head
-
-
 def header(path: str, name: str) -> Stored:
     """What the header says."""
     fields, end = _fields(path, name)

@@ -7,8 +7,6 @@ third time how large they are. nibabel reads the header; the voxels are unpacked
 from __future__ import annotations
 
 import math
-import zlib
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,39 +16,22 @@ from marginkit.errors import FileError, GridError, MarginError
 from marginkit.records import Claim
 
 from ._patient import LPS_FROM_RAS, Frame, frame
-from ._stored import GZIP, Stored, checked_shape, checked_size
+from ._signature import GZIP, unpacked
+from ._stored import Stored, checked_shape, checked_size
 
-HEADER_STEPS = (348, 192)  # of NIfTI-1, and what NIfTI-2 has more
 UNITS = {1: ("metre", 1e3), 2: ("mm", 1.0), 3: ("micron", 1e-3)}
-
-
-def is_nifti(head: bytes) -> bool:
-    """Whether the first bytes, unpacked where they are packed, are a NIfTI header of one file."""
-    head = _unpacked_head(head)
-    return head[344:348] == b"n+1\0" or head[4:12] == b"n+2\0\r\n\x1a\n"
 
 
 def header(path: str, name: str) -> Stored:
     """What the header says; raises only errors of ours."""
     start = files.head(path)
-    raw = _unpacked_head(start)
+    raw = unpacked(start)
     try:
         return _stored(raw, start.startswith(GZIP), name)
     except MarginError:
         raise
     except Exception as error:  # nibabel's own family of errors is wide
         raise FileError("E-FILE-06", "the NIfTI header is broken", cause=str(error), file=name) from error
-
-
-def _unpacked_head(head: bytes) -> bytes:
-    """The header's bytes, as many as can be had; a broken checksum is found when voxels are read, not here."""
-    if not head.startswith(GZIP):
-        return head
-    inflate, out = zlib.decompressobj(31), b""
-    with suppress(zlib.error):
-        for count in HEADER_STEPS:
-            out += inflate.decompress(head if not out else inflate.unconsumed_tail, count)
-    return out
 
 
 def _stored(raw: bytes, packed: bool, name: str) -> Stored:

@@ -19,7 +19,6 @@ from ._patient import frame
 from ._stored import Stored, checked_shape, checked_size
 from ._textheader import MAX_HEADER_BYTES, broken, elsewhere, floats, integers, needed
 
-MAGIC = b"NRRD000"
 WORDS = {
     "i1": "signed char|int8|int8_t", "u1": "uchar|unsigned char|uint8|uint8_t",
     "i2": "short|short int|signed short|signed short int|int16|int16_t",

@@ -18,10 +18,11 @@ from marginkit import files
 from marginkit.errors import AxesError, CalibrationError, FileError, GridError, PixelError, SizeError
 from marginkit.records import Claim, Floats
 
-from ._dicomfile import Slice, is_dicom, kind, plane, quiet, tags, whole
+from ._dicomfile import Slice, kind, plane, quiet, tags, whole
 from ._dicomframes import frames
 from ._dicomtiles import is_tiled
 from ._patient import Frame, frame
+from ._signature import is_dicom
 from ._stored import MAX_PIXEL_BYTES
 
 MAX_FILES = 20_000

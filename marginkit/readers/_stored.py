@@ -23,10 +23,10 @@ from marginkit.errors import AxesError, FileError, MarginError, PixelError, Size
 from marginkit.records import Claim
 
 from ._patient import Frame
+from ._signature import GZIP
 
 MAX_PIXEL_BYTES = 4 << 30
 MAX_OFFSET = 64 << 20
-GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)

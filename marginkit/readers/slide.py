@@ -11,7 +11,7 @@ from dataclasses import replace
 from marginkit import files
 from marginkit.records import Claim, Picture
 
-from . import _openslide, tiff
+from . import tiff
 
 NAME = "slide"
 INDEXES = (".mrxs", ".vms", ".vmu")
@@ -29,6 +29,8 @@ def claims(head: bytes, name: str) -> int:
 
 def read(path: str) -> Picture:
     """The slide."""
+    from . import _openslide
+
     if path.lower().endswith((*INDEXES, *OWN_TIFF)) or files.head(path).startswith(CZI):
         return _openslide.read(path)
     picture = tiff.read(path)

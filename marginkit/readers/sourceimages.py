@@ -18,8 +18,9 @@ from marginkit import files
 from marginkit.errors import AxesError, FileError, UsageError
 
 from . import _series
-from ._dicomfile import is_dicom, quiet
+from ._dicomfile import quiet
 from ._dicomtiles import tiled
+from ._signature import is_dicom
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,0 +1,81 @@
+"""Which packages are installed, in which version, and whether any offers an extension: read off the names of folders.
+
+The surprising thing: the standard library answers the same, and takes a tenth of a small case for it, because it loads
+a parser of e-mail and reads a file of every package there is. It is asked wherever folders do not tell: of archives,
+of packages that are found in some other way, and of what folders show to be there.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+from pathlib import Path
+
+RECORDS = (".dist-info", ".egg-info")
+VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
+GROUP = re.compile(rb"^\s*\[\s*marginkit\.", re.MULTILINE)
+
+
+def version(name: str) -> str:
+    """The version of a package as its metadata say; ``not installed`` where it is not."""
+    folder = (_records(tuple(sys.path)) or {}).get(_key(name))
+    head = None if folder is None else _text(folder / "METADATA")
+    if head is None:
+        from importlib import metadata
+
+        try:
+            head = metadata.distribution(name).read_text("METADATA") or ""
+        except metadata.PackageNotFoundError:
+            return "not installed"
+    found = VERSION.search(head)
+    return found[1] if found else "unknown"
+
+
+def may_extend() -> bool:
+    """Whether an installed package may have an entry point of a group ``marginkit.…``; False only where none has."""
+    found = _records(tuple(sys.path))
+    if found is None:
+        return True
+    return any(GROUP.search(_bytes(folder / "entry_points.txt") or b"") for folder in found.values())
+
+
+@functools.lru_cache(maxsize=4)
+def _records(where: tuple[str, ...]) -> dict[str, Path] | None:
+    """Name of package to the folder of its record, the first on the path; None where folders do not tell all."""
+    finders = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
+    if any(getattr(finder, "__module__", "") != "_frozen_importlib_external" for finder in finders):
+        return None
+    if any(folder.lower().endswith(".egg") for folder in where):
+        return None
+    found: dict[str, Path] = {}
+    for folder in where:
+        try:
+            names = os.listdir(folder or ".")
+        except NotADirectoryError:  # an archive
+            return None
+        except OSError:
+            continue
+        for name in names:
+            if name.lower().endswith(RECORDS):
+                found.setdefault(_key(name.rpartition(".")[0].partition("-")[0]), Path(folder or ".", name))
+    return found
+
+
+def _key(name: str) -> str:
+    """A name of a package as it is compared."""
+    return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def _text(file: Path) -> str | None:
+    found = _bytes(file)
+    return None if found is None else found.decode("utf-8")
+
+
+def _bytes(file: Path) -> bytes | None:
+    """What a file holds, None where there is none: of an old package the record is itself a file."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
