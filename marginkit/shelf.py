@@ -156,14 +156,19 @@ def _own(kind: Kind) -> dict[str, Path]:
 
 def _points(kind: Kind, where: tuple[str, ...]) -> list[EntryPoint]:
     """What installed packages offer of one kind."""
-    if not installed.may_extend():
-        return []
-    return sorted(_installed(where).select(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value))
+    every = _installed(where)
+    found = [] if every is None else every.select(group=f"marginkit.{kind}")
+    return sorted(found, key=lambda p: (p.name, p.value))
 
 
 @functools.lru_cache(maxsize=8)
 def _installed(where: tuple[str, ...]) -> Any:
-    """What installed packages offer, of any kind, looked up once: that reads a file of every package there is."""
+    """What installed packages offer, of any kind, looked up once: that reads a file of every package there is.
+
+    None where none of them offers an extension.
+    """
+    if not installed.may_extend():
+        return None
     from importlib.metadata import entry_points
 
     return entry_points()  # its type changed with Python 3.12; ``select`` is in both

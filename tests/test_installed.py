@@ -19,6 +19,8 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of packages, the only one there is, and nobody else to find any."""
     plain = [finder for finder in sys.meta_path if finder is PathFinder or not hasattr(finder, "find_distributions")]
     monkeypatch.setattr(sys, "meta_path", plain)
+    own = metadata.MetadataPathFinder.find_distributions  # a backport of the library takes it away
+    monkeypatch.setattr(PathFinder, "find_distributions", own, raising=False)
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     return tmp_path
 
