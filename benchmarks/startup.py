@@ -3,9 +3,10 @@
     python benchmarks/startup.py          the table of docs/benchmarks.md
     python benchmarks/startup.py 4096     masks of another size
 
-Each row is a fresh process from its start to its end: `marginkit --help`, marginkit measuring one pair of PNG masks
-with its whole result as JSON, and two scripts that read the same masks and print one least distance. Medians; peak
-memory as the operating system counted it (Unix; at least that of this script, which starts them).
+Each row is a fresh process from its start to its end: `import numpy` alone, which no row below can do without,
+`marginkit --help`, marginkit measuring one pair of masks (PNG as OpenCV writes it; TIFF in deflated tiles) with its
+whole result as JSON, and two scripts that read the same PNG masks and print one least distance. Medians; peak memory
+as the operating system counted it (Unix; at least that of this script, which starts them).
 The scripts' distance is checked to be the upper end of marginkit's interval.
 Bytecode is cached, as it is after the first call of any installed package.
 """
@@ -59,34 +60,48 @@ def process(words: list[str], folder: Path) -> tuple[float, float, str]:
         return seconds, used.ru_maxrss / 1024, out.read()
 
 
+def measure(kind: str) -> list[str]:
+    """Words that measure the pair of one kind of file."""
+    specimen = f"specimen.{kind}"
+    words = ["measure", specimen, "--tumor", f"tumor.{kind}", "--specimen", specimen, "--holes", "cut"]
+    return ["-m", "marginkit", *words, "--pixel-size", "0.25um", "--json"]
+
+
 def main(words: list[str]) -> None:
     if words[:1] == ["--help"]:
         return print(__doc__)
     import cv2
+    import tifffile
 
     tumor, specimen = section(int(words[0]) if words else 4096)
-    measure = ["measure", "specimen.png", "--tumor", "tumor.png", "--specimen", "specimen.png", "--holes", "cut"]
     routes = {
+        "import numpy": ["-c", "import numpy"],
         "marginkit --help": ["-m", "marginkit", "--help"],
-        "marginkit measure": ["-m", "marginkit", *measure, "--pixel-size", "0.25um", "--json"],
+        "marginkit measure, PNG": measure("png"),
+        "marginkit measure, TIFF": measure("tif"),
         "OpenCV + cKDTree script": ["-c", TREE, "tumor.png", "specimen.png"],
         "SciPy transform script": ["-c", SCIPY, "tumor.png", "specimen.png"],
     }
     found: dict[str, list[tuple[float, float, str]]] = {name: [] for name in routes}
     with tempfile.TemporaryDirectory() as made:
         for name, mask in (("tumor", tumor), ("specimen", specimen)):
-            cv2.imwrite(str(Path(made, f"{name}.png")), mask.view(np.uint8) * np.uint8(255))
+            grey = mask.view(np.uint8) * np.uint8(255)
+            cv2.imwrite(str(Path(made, f"{name}.png")), grey)
+            tifffile.imwrite(Path(made, f"{name}.tif"), grey, compression="zlib", tile=(512, 512))
         for _ in range(TURNS + 1):
             for name, route in routes.items():
                 found[name].append(process(route, Path(made)))
-    least = json.loads(found["marginkit measure"][0][2])["margins"][0]["interval_mm"][1]
+    least, other = (json.loads(found[f"marginkit measure, {kind}"][0][2])["margins"][0] for kind in ("PNG", "TIFF"))
+    assert least == other
     for name in ("OpenCV + cKDTree script", "SciPy transform script"):
-        assert abs(float(found[name][0][2]) - least) < 1e-9, name
+        assert abs(float(found[name][0][2]) - least["interval_mm"][1]) < 1e-9, name
     seconds = {name: float(np.median([turn[0] for turn in turns[1:]])) for name, turns in found.items()}
-    print("| process | seconds | ÷ marginkit measure | peak MiB |\n|---|---|---|---|")
+    print("| process | seconds | ÷ marginkit measure, PNG | peak MiB |\n|---|---|---|---|")
     for name, turns in found.items():
         peak = np.median([turn[1] for turn in turns[1:]])
-        print(f"| {name} | {seconds[name]:.3f} | {seconds[name] / seconds['marginkit measure']:.1f} | {peak:.0f} |")
+        print(
+            f"| {name} | {seconds[name]:.3f} | {seconds[name] / seconds['marginkit measure, PNG']:.1f} | {peak:.0f} |"
+        )
     return None
 
 

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from marginkit.geometry import compiled
 
 HEAVY = ("cv2", "dask", "jinja2", "matplotlib", "nibabel", "openslide", "pandas", "PIL", "pydantic", "pydicom", "rich")
-HEAVY += ("shapely", "simplejpeg", "skimage", "sklearn", "tifffile", "xarray", "zarr", "marginkit.registering")
+HEAVY += ("shapely", "simplejpeg", "skimage", "sklearn", "xarray", "zarr", "tomllib")
+ROOMS = ("registering", "lighting", "fluorescence", "judging", "policy", "refining", "patchwork", "segmenting")
+ROOMS += ("readers._dicompicture", "readers._zarrpicture", "readers._volumepicture")
+HEAVY += tuple(f"marginkit.{room}" for room in ROOMS)
+OF_TIFF = ("tifffile", "marginkit.readers._tiffpicture", "marginkit.readers._openslide", "email")  # or of SciPy
 LOADED = """
 import sys
 from marginkit import cli
@@ -22,17 +27,23 @@ sys.exit(code)
 
 
 @pytest.mark.parametrize("kernel", ["on", "off"])
-def test_measuring_a_pair_of_masks_loads_nothing_heavy(tmp_path: Path, kernel: str) -> None:
+@pytest.mark.parametrize("kind", ["png", "tif"])
+def test_measuring_a_pair_of_masks_loads_nothing_heavy(tmp_path: Path, kind: str, kernel: str) -> None:
     import imagecodecs
 
     mask = np.zeros((40, 60), np.uint8)
     mask[4:30, 5:50] = 255
-    (tmp_path / "specimen.png").write_bytes(imagecodecs.png_encode(mask))
-    (tmp_path / "tumor.png").write_bytes(imagecodecs.png_encode(np.where(np.arange(60) % 50 > 20, mask, 0)))
-    heavy = HEAVY if kernel == "off" or compiled.kernel() is None else (*HEAVY, "numpy.ma", "scipy")
-    words = ["measure", "specimen.png", "--tumor", "tumor.png", "--specimen", "specimen.png", "--pixel-size", "1um"]
+    tumor, specimen = f"tumor.{kind}", f"specimen.{kind}"
+    for name, array in ((specimen, mask), (tumor, np.where(np.arange(60) % 50 > 20, mask, 0))):
+        if kind == "png":
+            (tmp_path / name).write_bytes(imagecodecs.png_encode(array))
+        else:
+            tifffile.imwrite(tmp_path / name, array, compression="zlib", tile=(16, 16))
+    alone = kernel == "on" and compiled.kernel() is not None
+    heavy = (*HEAVY, *(("numpy.ma", "scipy") if alone else ()), *(OF_TIFF if alone and kind == "png" else ()))
+    words = ["measure", specimen, "--tumor", tumor, "--specimen", specimen, "--pixel-size", "1um", "--json"]
     done = subprocess.run(
-        [sys.executable, "-c", LOADED, ",".join(heavy), *words, "--json"],
+        [sys.executable, "-c", LOADED, ",".join(heavy), *words],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -40,3 +51,15 @@ def test_measuring_a_pair_of_masks_loads_nothing_heavy(tmp_path: Path, kernel: s
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_what_is_left_at_the_end_is_not_looked_through(tmp_path: Path) -> None:
+    script = (
+        "import atexit, gc, sys; from marginkit import __main__;"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 0, gc.isenabled(), file=sys.stderr));"
+        "sys.argv = ['marginkit', 'policies']; __main__.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "uicc-r" in done.stdout
+    assert done.stderr.splitlines() == ["True True"]  # and what was registered for the end is still called

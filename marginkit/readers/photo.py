@@ -72,11 +72,12 @@ class Source:
     mask: bool
 
     def __call__(self, slices: tuple[slice, ...]) -> NDArray[Any]:
-        """The pixels of a region."""
+        """The pixels of a region; of a mask read-only, since what becomes of it is another array anyway."""
         wanted = ranges(slices, self.shape)
         files.still(self.path, self.before)
         whole = _pixels(self.path, self.before, self.mask)
-        return whole[tuple(slice(r.start, r.stop, r.step) for r in wanted)].copy()
+        part = whole[tuple(slice(r.start, r.stop, r.step) for r in wanted)]
+        return part if self.mask else part.copy()
 
 
 def _header(data: bytes, name: str) -> Header:
