@@ -11,26 +11,25 @@ import functools
 import os
 import re
 import sys
-from pathlib import Path
 
 RECORDS = (".dist-info", ".egg-info")
-VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
+VERSION = re.compile(rb"^Version: *(\S+)", re.MULTILINE)
 GROUP = re.compile(rb"^\s*\[\s*marginkit\.", re.MULTILINE)
 
 
 def version(name: str) -> str:
     """The version of a package as its metadata say; ``not installed`` where it is not."""
     folder = (_records(tuple(sys.path)) or {}).get(_key(name))
-    head = None if folder is None else _text(folder / "METADATA")
+    head = None if folder is None else _bytes(folder, "METADATA")
     if head is None:
         from importlib import metadata
 
         try:
-            head = metadata.distribution(name).read_text("METADATA") or ""
+            head = (metadata.distribution(name).read_text("METADATA") or "").encode()
         except metadata.PackageNotFoundError:
             return "not installed"
     found = VERSION.search(head)
-    return found[1] if found else "unknown"
+    return found[1].decode() if found else "unknown"
 
 
 def may_extend() -> bool:
@@ -38,18 +37,18 @@ def may_extend() -> bool:
     found = _records(tuple(sys.path))
     if found is None:
         return True
-    return any(GROUP.search(_bytes(folder / "entry_points.txt") or b"") for folder in found.values())
+    return any(GROUP.search(_bytes(folder, "entry_points.txt") or b"") for folder in found.values())
 
 
 @functools.lru_cache(maxsize=4)
-def _records(where: tuple[str, ...]) -> dict[str, Path] | None:
+def _records(where: tuple[str, ...]) -> dict[str, str] | None:
     """Name of package to the folder of its record, the first on the path; None where folders do not tell all."""
     finders = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
     if any(getattr(finder, "__module__", "") != "_frozen_importlib_external" for finder in finders):
         return None
     if any(folder.lower().endswith(".egg") for folder in where):
         return None
-    found: dict[str, Path] = {}
+    found: dict[str, str] = {}
     for folder in where:
         try:
             names = os.listdir(folder or ".")
@@ -59,7 +58,7 @@ def _records(where: tuple[str, ...]) -> dict[str, Path] | None:
             continue
         for name in names:
             if name.lower().endswith(RECORDS):
-                found.setdefault(_key(name.rpartition(".")[0].partition("-")[0]), Path(folder or ".", name))
+                found.setdefault(_key(name.rpartition(".")[0].partition("-")[0]), os.path.join(folder, name))
     return found
 
 
@@ -68,14 +67,10 @@ def _key(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _text(file: Path) -> str | None:
-    found = _bytes(file)
-    return None if found is None else found.decode("utf-8")
-
-
-def _bytes(file: Path) -> bytes | None:
+def _bytes(folder: str, name: str) -> bytes | None:
     """What a file holds, None where there is none: of an old package the record is itself a file."""
     try:
-        return file.read_bytes()
+        with open(os.path.join(folder, name), "rb") as stream:
+            return stream.read()
     except OSError:
         return None
