@@ -212,7 +212,8 @@ class MarginsPanel(WaitingPanel):
         self._runner.ask(Ask(self.request, rest=True))
 
     def _ask(self, *, again: bool) -> None:
-        known = None if again or self._whole or self._strokes.changed else self.request
+        other = self._whole or self._strokes.repainted or bool(self._unexplained)
+        known = None if again or other else self.request
         try:
             wanted = self.form()
             request = freeze(wanted, self.viewer.layers, known)
@@ -254,8 +255,9 @@ class MarginsPanel(WaitingPanel):
         """Hear that pixels were shown anew: an undone stroke is found again, and anything else when the brush rests."""
         if self.closed:
             return
+        stroke = self._strokes.turned(layer)
         for part, one, text in self._parts():
-            if one is layer:
+            if one is layer and not (stroke and self._strokes.painted(part, one, text, stroke)):
                 self._unexplained.add(part)
                 self._strokes.looked_at(part, one, text, whole=False)
         self._follow()
@@ -335,6 +337,7 @@ class MarginsPanel(WaitingPanel):
             self._clear(got.answer.error)
             return
         self._asked = self.request = got.request
+        self._strokes.held(rest=asked.rest)
         self.outcome, self._drawing = got.answer
         self.message.say("")
         self._fill(self.outcome, self._drawing.far_mm)

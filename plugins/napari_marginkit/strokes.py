@@ -1,7 +1,7 @@
 """What strokes do to the margins and to the coloured edge, at once; interval and verdicts come when the brush rests.
 
-The surprising thing: of a layer of 10,000 squared only the rows under the brush leave the main thread, and what undo
-has put back is found by looking again at the rows where strokes were. An edit that cannot be followed says so, and
+The surprising thing: of a layer of 10,000 squared only the rows under the brush, or of what undo has put back, leave
+the main thread. An edit that cannot be followed says so, and
 then everything is frozen and measured anew.
 """
 
@@ -21,6 +21,7 @@ from marginkit.live import Along, Live, Near
 from marginkit.records import Region
 
 from .asking import Request
+from .turning import Turns
 
 Part: TypeAlias = Literal["target", "specimen"]
 
@@ -82,6 +83,8 @@ class Strokes:
         self._only: dict[Part, int | None] = {}
         self._sectors: frozenset[str] = frozenset()  # margin names that hang on the middle of the specimen
         self._loose: frozenset[str] = frozenset()
+        self._turns = Turns()
+        self._painted_at = self._asked_at = self._held_at = 0  # of ``count``
         self.count = 0
         self.changed = False  # since the last full answer
 
@@ -89,6 +92,11 @@ class Strokes:
     def follows(self) -> bool:
         """Whether there is something that can be followed."""
         return self._live is not None
+
+    @property
+    def repainted(self) -> bool:
+        """Whether pixels may be others than those of the request whose answer is shown."""
+        return self._painted_at > self._held_at
 
     @property
     def waits(self) -> bool:
@@ -113,11 +121,13 @@ class Strokes:
         """The layers were frozen: what is painted from now on is not in the answer."""
         self._since, self._heard = [], {}
         self.count += 1
+        self._asked_at = self.count
         text = str(request.options.get("sectors", ""))
         self._sectors, self._loose = frozenset(edges.directions(text)) if text.strip() else frozenset(), frozenset()
         for part, layer in layers.items():
             region: Region = getattr(request.inputs, part)
             self._only[part] = _only(layer.data, region.data) if hasattr(layer, "selected_label") else None
+            self._turns.look(layer)
 
     def answered(self, live: Live | None) -> None:
         """Follow from an answer on, and first what was painted meanwhile."""
@@ -127,10 +137,19 @@ class Strokes:
             self._todo.extend(self._since)
         self._since = []
 
+    def held(self, *, rest: bool) -> None:
+        """The answer of a request is shown: of that with the masks as they are now, or of the one asked for last."""
+        self._held_at = self.count if rest else self._asked_at
+
     def resting(self, count: int) -> bool:
         """Whether a full answer is of what is seen now: no edit came since so many. Then nothing is open."""
         self.changed &= count != self.count
         return count == self.count
+
+    def turned(self, layer: Any) -> list[Any] | None:
+        """The stroke, as napari's paint event tells one, that was undone or done again since this was asked last; None
+        where there was none."""
+        return self._turns.look(layer)
 
     def painted(self, part: Part, layer: Any, labels: str, value: Any) -> bool:
         """Take a stroke; whether there was anything in it. value : of napari's paint event."""
@@ -158,6 +177,7 @@ class Strokes:
     def _take(self, part: Part, layer: Any, labels: str, first: int, last: int) -> None:
         pixels = np.array(layer.data[first:last])
         self._add(Rows(part, first, pixels, labels, self._only.get(part)))
+        self._painted_at = self.count
 
     def _add(self, edit: Edit) -> None:
         self.count += 1
