@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from marginkit.errors import OutlineError, PixelError, UsageError
 from marginkit.geometry.scene import CLASSES
+from marginkit.geometry.sharing import side_by_side
 from marginkit.records import Region
 
 from . import pictures, roles, vectors
 from .placing import Place, grid_on, place
 
 LINES = ("line", "path")
+STRIP_BYTES = 1 << 20  # of pixels that are looked at together: they stay in the cache
 
 
 def region(layer: Any, image: Place, *, name: str, labels: str = "") -> Region:
@@ -164,15 +166,32 @@ def _mask(layer: Any, labels: str) -> NDArray[Any]:
         return pixels.copy()
     if pixels.dtype.kind == "f":
         return pixels.astype(np.float64)
-    top = pixels.max(initial=0)
-    mask: NDArray[np.bool_] = pixels == top if top else np.zeros(pixels.shape, bool)
-    if np.count_nonzero(pixels) != (np.count_nonzero(mask) if top else 0):
+    mask = _only(pixels)
+    if mask is None:
         shown = ", ".join(map(str, _values(pixels)[:8]))
         cause = f"labels {shown} in {layer.name}"
         raise PixelError(
             "E-PIX-05", "which label is meant?", cause=cause, remedy="Write it beside the layer: 2, or 1+2."
         )
     return mask
+
+
+def _only(pixels: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Where the one label is that is not 0; None where there are several. Strip by strip on all cores, because the
+    window stands still meanwhile."""
+    mask = np.empty(pixels.shape, bool)
+    rows = max(1, STRIP_BYTES // max(1, pixels[:1].nbytes))
+    strips = [slice(first, first + rows) for first in range(0, len(pixels), rows)]
+
+    def label(strip: slice) -> Any:
+        """The label of a strip, 0 where there is none; None where there are several."""
+        part = pixels[strip]
+        np.not_equal(part, 0, out=mask[strip])
+        there, top = np.count_nonzero(mask[strip]), part.max(initial=0)
+        return top if there == (np.count_nonzero(part == top) if top else 0) else None
+
+    found = set(side_by_side(label, strips)) - {0}
+    return mask if len(found) < 2 and None not in found else None
 
 
 def _parsed(labels: str) -> list[int]:
