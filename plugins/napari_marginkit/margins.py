@@ -202,6 +202,9 @@ class MarginsPanel(WaitingPanel):
     def _settled(self) -> None:
         if self.closed:
             return
+        if self._follower.busy:  # what a stroke did is shown first: measuring takes every core
+            self._timer.start()
+            return
         if self._whole or self._replaced or not self._strokes.follows or self.request is None:
             self._ask(again=False)
             return
