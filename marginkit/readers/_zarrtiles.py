@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -110,11 +110,15 @@ class _Chunks:
         key = self._key(row, column)
         return (self.folder / key).read_bytes() if key in self._there else None
 
-    def packed(self, row: int) -> Iterator[tuple[int, bytes | None]]:
-        for column in range(-(-self.width // self.columns)):
-            yield column, self.one(row, column)
+    @property
+    def tile_bytes(self) -> int:
+        return self.rows * self.columns * int(self.array.dtype.itemsize)
 
-    def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
+    def packed(self, rows: range, most: int) -> list[bytes | None]:
+        found = [self.one(row, column) for row in rows for column in range(-(-self.width // self.columns))]
+        return [b"" if data is not None and len(data) > most else data for data in found]
+
+    def decoded(self, data: bytes, row: int, column: int, out: _tileruns.Buffer | None = None) -> NDArray[Any]:
         top, left = row * self.rows, column * self.columns
         low, right = min(top + self.rows, self.height), min(left + self.columns, self.width)
         return self.window((slice(top, low), slice(left, right)))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,25 +54,16 @@ def read_mask(path: str) -> Picture:
 
 
 def _open(path: str, indices: bool) -> Picture:
-    import tifffile
-
     before = files.stamp(path)
     name = Path(path).name
-    logging.getLogger("tifffile").addHandler(_QUIET)
     try:
-        with files.open_regular(path) as stream:
+        with files.open_regular(path) as stream, ExitStack() as library:
             file = _ifd.walk(stream, name)
             if _openslide.owns(file.pages[0]):
                 return _openslide.read(path)
             found = layout(file)
-            stream.seek(0)
-            with tifffile.TiffFile(stream, _multifile=False) as library:
-
-                def decoder(ifd: Ifd) -> Any:
-                    library.filehandle.seek(ifd.offset)
-                    return tifffile.TiffPage(library, index=0)
-
-                sources = [_source(path, before, n, found, decoder, indices) for n in range(len(found.levels))]
+            decoder = _decoder(stream, library)
+            sources = [_source(path, before, n, found, decoder, indices) for n in range(len(found.levels))]
         return _picture(name, found, sources)
     except MarginError:
         raise
@@ -79,6 +71,27 @@ def _open(path: str, indices: bool) -> Picture:
         raise FileError(
             "E-FILE-06", "the TIFF is broken", cause=files.without_folders(str(error), path), file=name
         ) from error
+
+
+def _decoder(stream: BinaryIO, opened: ExitStack) -> Callable[[Ifd], Any]:
+    """What gives tifffile's page of an IFD; the library is loaded for the first that our own decoders leave to it."""
+
+    @cache
+    def library() -> Any:
+        import tifffile
+
+        logging.getLogger("tifffile").addHandler(_QUIET)
+        stream.seek(0)
+        return opened.enter_context(tifffile.TiffFile(stream, _multifile=False))
+
+    def page(ifd: Ifd) -> Any:
+        import tifffile
+
+        file = library()
+        file.filehandle.seek(ifd.offset)
+        return tifffile.TiffPage(file, index=0)
+
+    return page
 
 
 @dataclass(frozen=True)
