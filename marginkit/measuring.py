@@ -341,12 +341,13 @@ class _View:
         outline = self.scene.outline
         known = np.isfinite(self.nearest.distance_mm)
         length = np.bincount(self.kinds, outline.size, len(CLASSES))
+        reached = self.nearest.take(known)
         return Profile(
             ndim=self.scene.ndim,
-            distance_mm=self.nearest.distance_mm[known],
+            distance_mm=reached.distance_mm,
             size=outline.size[self.cut][known],
-            edge_px=self.nearest.edge_px[known],
-            tumor_px=self.nearest.tumor_px[known],
+            edge_px=reached.edge_px,
+            tumor_px=reached.tumor_px,
             by_class={name: float(length[code]) for code, name in enumerate(CLASSES)},
             named={name: bits[self.cut][known] for name, bits in own.items()},
         )

@@ -126,27 +126,31 @@ class LatticeScene:
         """Nearest tumor for each selected face, from the corners of the face."""
         which = np.flatnonzero(selected)
         shape = (len(which), self.ndim)
-        out = Nearest(np.full(len(which), np.inf), np.zeros(shape), np.zeros(shape), np.full(len(which), -1, np.int64))
         piece = self.outline.piece[which]
+        if (
+            len(which)
+            and len(self._tumor.by_piece) == 1
+            and (piece == (only := next(iter(self._tumor.by_piece)))).all()
+        ):
+            return self._of_piece(which, only)
+        out = Nearest(np.full(len(which), np.inf), np.zeros(shape), np.zeros(shape), np.full(len(which), -1, np.int64))
         for one in self._tumor.by_piece:
             here = np.flatnonzero(piece == one)
             if len(here):
-                self._fill(out, here, which[here], one)
+                out.put(here, self._of_piece(which[here], one))
         return out
 
-    def _fill(self, out: Nearest, at: Ints, faces: Ints, piece: int) -> None:
-        """Nearest tumor vertex of one piece for some of its faces, written to rows ``at`` of ``out``."""
+    def _of_piece(self, faces: Ints, piece: int) -> Nearest:
+        """Nearest tumor vertex of one piece for each of some of its faces."""
         asked, of_corner = self._edge_points(faces)
         edge = asked.points_px
         points, members = self._tumor.by_piece[piece]
-        owner = members[points.nearest(asked)]
+        owner = members.take(points.nearest(asked))
         distance = self._lattice.distance_mm(edge, self._tumor.points_px, owner)
-        best = np.argmin(distance[of_corner], axis=0)
-        point = of_corner[best, np.arange(len(faces))]
-        out.distance_mm[at] = distance[point]
-        out.edge_px[at] = edge[point]
-        out.tumor_px[at] = self._tumor.points_px[owner[point]]
-        out.focus[at] = self._tumor.focus[owner[point]]
+        point = _nearest_corner(distance, of_corner)
+        owner = owner.take(point)
+        tumor = self._tumor.points_px.take(owner, axis=0)
+        return Nearest(distance.take(point), edge.take(point, axis=0), tumor, self._tumor.focus.take(owner))
 
     @property
     def pieces(self) -> Components:
@@ -166,7 +170,7 @@ class LatticeScene:
         return answer
 
     def _find_edge_points(self, faces: Ints) -> tuple[Points, Ints]:
-        corners = count_upto(self._edge_keys, self._keys(self._faces.corners(faces))) - 1
+        corners = count_upto(self._edge_keys, self._keys_of_corners(faces)) - 1
         used = np.zeros(len(self._edge_keys), np.bool_)
         used[corners] = True
         if used.all():
@@ -189,6 +193,14 @@ class LatticeScene:
         for axis, pixels in enumerate(self._lattice.shape[1:], start=1):
             keys = keys * (pixels + 1) + vertex[..., axis]
         return keys
+
+    def _keys_of_corners(self, faces: Ints) -> Ints:
+        """(2^(ndim-1), n) place of each corner of some faces, smallest indices first."""
+        one = self._faces.axis.take(faces)
+        nothing = np.zeros((self.ndim, self.ndim), np.int64)
+        steps = self._keys(Facets(np.arange(self.ndim, dtype=np.uint8), nothing, nothing, nothing).corners())
+        first = self._keys(self._faces.vertex.take(faces, axis=0))
+        return np.stack([first + step.take(one) for step in steps])
 
     def closest(self, selected: Bools, nearest: Nearest) -> Closest | None:
         """The closest pair of a selection; ties go to the first edge point, then to the first tumor point."""
@@ -333,3 +345,11 @@ class LatticeScene:
     def in_region(self, region: NDArray[np.bool_] | Any) -> Bools:
         """For each face whether it touches a pixel of a mask, or has its midpoint in a polygon."""
         return in_region(self._faces, self._lattice, region)
+
+
+def _nearest_corner(distance: Floats, of_corner: Ints) -> Ints:
+    """(n,) the nearest of the corners (2^(ndim-1), n) of each face, the first of equally near ones."""
+    point = of_corner[0]
+    for other in of_corner[1:]:
+        point = np.where(distance[other] < distance[point], other, point)
+    return point

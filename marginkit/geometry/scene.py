@@ -62,6 +62,11 @@ class Nearest:
             return self
         return Nearest(self.distance_mm[which], self.edge_px[which], self.tumor_px[which], self.focus[which])
 
+    def put(self, where: Ints, other: Nearest) -> None:
+        """Write those of some bits."""
+        for name in ("distance_mm", "edge_px", "tumor_px", "focus"):
+            getattr(self, name)[where] = getattr(other, name)
+
 
 @dataclass(frozen=True)
 class Closest:

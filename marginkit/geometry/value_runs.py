@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.runs import Runs
 
 MOST_RUNS = 20_000_000  # some 600 MB: a mask of noise has a boundary as long as its area
+
+
+SMALL_VALUE = 1 << 16  # below which values are counted, not sorted
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +41,11 @@ class ValueRuns:
 
     def values(self) -> list[int]:
         """The different values of the image, sorted; 0 where a pixel has no run."""
-        found = set(np.unique(self.value).tolist())
+        return list(self._values)
+
+    @cached_property
+    def _values(self) -> list[int]:
+        found = set(_different(self.value).tolist())
         if int((self.stop - self.start).sum()) < self.shape[0] * self.shape[1]:
             found.add(0)
         return sorted(found)
@@ -46,7 +54,7 @@ class ValueRuns:
         """The pixels whose value is wanted."""
         kept = [value for value in self.values() if wanted(value)]
         step = self.shape[1] + 2
-        chosen = np.isin(self.value, [value for value in kept if value])
+        chosen = _among(self.value, [value for value in kept if value])
         row, start, stop = self.row[chosen], self.start[chosen], self.stop[chosen]
         ends = np.stack([row * step + start, row * step + stop], axis=1).ravel()
         inner = np.flatnonzero(ends[1:-1:2] == ends[2::2]) * 2 + 1  # one value ends where another begins
@@ -55,6 +63,24 @@ class ValueRuns:
             return found
         unwanted = self.mask(lambda value: value != 0 and value not in kept)
         return whole(self.shape) - unwanted
+
+
+def _different(value: Ints) -> Ints:
+    """The different numbers of a list, sorted."""
+    if not len(value) or value.min() < 0 or value.max() >= SMALL_VALUE:
+        return np.unique(value)
+    return np.flatnonzero(np.bincount(value))
+
+
+def _among(value: Ints, wanted: list[int]) -> NDArray[np.bool_]:
+    """(n,) whether each number is among some."""
+    if len(wanted) > 4:
+        found: NDArray[np.bool_] = np.isin(value, wanted)
+        return found
+    out = np.zeros(len(value), bool)
+    for one in wanted:
+        out |= value == one
+    return out
 
 
 def whole(shape: tuple[int, int]) -> RunMask:

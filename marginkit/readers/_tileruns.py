@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -149,7 +150,7 @@ class _Reading:
         at_once = max(1, TILES_AT_ONCE // self.across)
         for first in range(0, self.down, at_once):
             batch = self._told(range(first, min(first + at_once, self.down)))
-            for found in self._shared(lambda row, batch=batch: self._row(batch, row), batch.rows):
+            for found in self._shared(partial(self._row, batch), batch.rows):
                 if isinstance(found, MarginError):
                     raise found
                 yield found
