@@ -89,6 +89,19 @@ def whole(shape: tuple[int, int]) -> RunMask:
     return RunMask(Runs(rows, np.zeros_like(rows), np.full_like(rows, shape[1]), shape))
 
 
+def overlaid(one: RunMask, other: RunMask) -> ValueRuns:
+    """Two masks of one shape as a label image: 1 where the first alone is, 2 where the other alone is, 3 for both.
+
+    >>> masks = [RunMask.of(np.array([row])) for row in ([True, True, False], [False, True, True])]
+    >>> overlaid(*masks).value.tolist()
+    [1, 3, 2]
+    """
+    masks = {1: one - other, 2: other - one, 3: one & other}
+    runs = ((value, mask.runs) for value, mask in masks.items())
+    parts = [Part(found.row, found.start, found.stop, np.full(len(found.row), value)) for value, found in runs]
+    return assembled([joined(parts, one.shape[1])], (one.shape[0], one.shape[1]))
+
+
 @dataclass(frozen=True, eq=False)
 class Part:
     """Runs of one row of tiles or of a piece of it: (n,) int64 each."""
