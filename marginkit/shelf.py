@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from marginkit.errors import ShelfError
 
@@ -135,7 +135,7 @@ def _import(name: str) -> Callable[[], ModuleType]:
 
 def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
     """What is not marginkit's own."""
-    for point in _points(kind, tuple(sys.path)):
+    for point in _installed(tuple(sys.path))[kind]:
         owner = point.dist.name if point.dist is not None else "an installed package"
         yield Found(point.name, f"{owner} ({point.value})", point.load)
     for folder in _extra_folders(extra):
@@ -151,15 +151,14 @@ def _own(kind: Kind) -> dict[str, Path]:
     return {found[1]: path for found, path in named if found}
 
 
-def _points(kind: Kind, where: tuple[str, ...]) -> list[EntryPoint]:
-    """What installed packages offer of one kind."""
-    return sorted(_installed(where).select(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value))
-
-
 @functools.lru_cache(maxsize=8)
-def _installed(where: tuple[str, ...]) -> Any:
-    """What installed packages offer, of any kind, looked up once: that reads a file of every package there is."""
-    return entry_points()  # its type changed with Python 3.12; ``select`` is in both
+def _installed(where: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """What installed packages offer, by kind, looked up once: that reads a file of every package there is."""
+    every = entry_points()  # its type changed with Python 3.12; ``select`` is in both
+    return {
+        kind: sorted(every.select(group=f"marginkit.{kind}"), key=lambda point: (point.name, point.value))
+        for kind in WANTED
+    }
 
 
 def _extra_folders(extra: Folders) -> list[Path]:

@@ -92,7 +92,8 @@ def flat_hull(points: Floats) -> Floats:
     >>> flat_hull(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [1.0, 0.5], [1.0, 0.0]])).tolist()
     [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
     """
-    ordered = np.unique(points, axis=0)
+    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
+    ordered = ordered[np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))]
     sides: list[list[float]] = []
     for side in (ordered, ordered[::-1]):
         kept: list[list[float]] = []

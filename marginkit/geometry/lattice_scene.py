@@ -349,7 +349,7 @@ class LatticeScene:
 
 def _nearest_corner(distance: Floats, of_corner: Ints) -> Ints:
     """(n,) the nearest of the corners (2^(ndim-1), n) of each face, the first of equally near ones."""
-    point = of_corner[0]
+    point: Ints = of_corner[0]
     for other in of_corner[1:]:
         point = np.where(distance[other] < distance[point], other, point)
     return point

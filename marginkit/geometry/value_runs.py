@@ -23,6 +23,7 @@ from marginkit.geometry.runs import Runs
 MOST_RUNS = 20_000_000  # some 600 MB: a mask of noise has a boundary as long as its area
 
 
+FEW_VALUES = 4
 SMALL_VALUE = 1 << 16  # below which values are counted, not sorted
 
 
@@ -54,7 +55,7 @@ class ValueRuns:
         """The pixels whose value is wanted."""
         kept = [value for value in self.values() if wanted(value)]
         step = self.shape[1] + 2
-        chosen = _among(self.value, [value for value in kept if value])
+        chosen = among(self.value, [value for value in kept if value])
         row, start, stop = self.row[chosen], self.start[chosen], self.stop[chosen]
         ends = np.stack([row * step + start, row * step + stop], axis=1).ravel()
         inner = np.flatnonzero(ends[1:-1:2] == ends[2::2]) * 2 + 1  # one value ends where another begins
@@ -72,12 +73,12 @@ def _different(value: Ints) -> Ints:
     return np.flatnonzero(np.bincount(value))
 
 
-def _among(value: Ints, wanted: list[int]) -> NDArray[np.bool_]:
-    """(n,) whether each number is among some."""
-    if len(wanted) > 4:
+def among(value: NDArray[Any], wanted: Sequence[int]) -> NDArray[np.bool_]:
+    """Whether each number is among some: of few sooner than NumPy's way, which sorts."""
+    if len(wanted) > FEW_VALUES:
         found: NDArray[np.bool_] = np.isin(value, wanted)
         return found
-    out = np.zeros(len(value), bool)
+    out = np.zeros(value.shape, bool)
     for one in wanted:
         out |= value == one
     return out

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, MarginError, PixelError, SizeError
 from marginkit.geometry.run_mask import RunMask
-from marginkit.geometry.value_runs import ValueRuns
+from marginkit.geometry.value_runs import ValueRuns, among
 from marginkit.records import Picture, Region
 
 from ._meaning import at_least, grey, meaning, meaning_of_runs
@@ -151,7 +151,7 @@ def pixels_meant(pixels: NDArray[Any], select: Select) -> NDArray[np.bool_]:
     """Which pixels of a part of a plane are in the region; whether the values mean anything only the whole can tell."""
     if select.threshold is not None:
         return at_least(pixels, select.threshold)
-    found: NDArray[np.bool_] = np.isin(pixels, select.labels) if select.labels else pixels != 0
+    found: NDArray[np.bool_] = among(pixels, select.labels) if select.labels else pixels != 0
     return found
 
 

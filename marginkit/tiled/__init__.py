@@ -83,7 +83,7 @@ def in_labels(
     index: str | Path | None = None,
 ) -> Search:
     """The search of ``closest``: it can be asked for the pair, or for the index of tiles alone."""
-    picture = opening.open(mask, pixel_size=pixel_size, confirm=confirm, mask=True)
+    picture = _opened(mask, pixel_size, confirm)
     where = Path(index) if index is not None else indexfile.beside(mask)
     return Search(OneMask(picture, tumor, specimen), _calibration(picture), holes, where)
 
@@ -118,11 +118,16 @@ def between(
     >>> folder.cleanup()
     """
     mine, other = (sources.of_file(str(text)) for text in (specimen, tumor))
-    picture = opening.open(mine.path, pixel_size=pixel_size, confirm=confirm, mask=True)
-    tumor_picture = picture if other.path == mine.path else opening.open(other.path, mask=True)
+    picture = _opened(mine.path, pixel_size, confirm)
+    tumor_picture = picture if other.path == mine.path else _opened(other.path, None, False)
     labels = TwoMasks(picture, parse_select(mine.select), tumor_picture, parse_select(other.select))
     where = Path(index) if index is not None else indexfile.beside_two(mine.path, other.path)
     return Search(labels, _calibration(picture), holes, where)
+
+
+def _opened(mask: str | Path, pixel_size: str | None, confirm: bool) -> Picture:
+    """A mask; without its digest, for which all of it would be read."""
+    return opening.calibrated(opening.uncalibrated(mask, mask=True, hashed=False), pixel_size, confirm=confirm)
 
 
 def _calibration(picture: Picture) -> Calibration:
