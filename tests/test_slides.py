@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import marginkit as mk
-from marginkit.errors import FileError, PixelError
+from marginkit.errors import FileError, PixelError, SizeError
+from marginkit.geometry import value_runs
 from marginkit.geometry.run_mask import RunMask
 from marginkit.pipeline import Job, measured
-from marginkit.readers import _tifftiles, _zarrtiles
+from marginkit.readers import _tiffpixels, _tifftiles, _zarrtiles
 from marginkit.segmenters import masks
 
 
@@ -82,6 +83,49 @@ def test_what_is_the_same_is_decoded_once(tmp_path: Path) -> None:
     _, tally = _tifftiles.read(source.path, source.pages[0], 1)
     assert tally.tiles == 10_000
     assert tally.known > 9_000
+
+
+def test_noise_is_refused_before_all_of_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    path = saved(tmp_path / "m.tif", random.integers(0, 3, (800, 800), np.uint8))
+    source: Any = mk.open(path).levels[0].read
+    asked: list[int] = []
+    decoded = _tiffpixels.decoded
+    monkeypatch.setattr(_tiffpixels, "decoded", lambda *given: asked.append(1) or decoded(*given))
+    monkeypatch.setattr(value_runs, "MOST_RUNS", 10_000)
+    for workers in (1, 2):
+        with pytest.raises(SizeError, match=r"E-SIZE-01.*more than 10000 runs"):
+            _tifftiles.read(source.path, source.pages[0], workers)
+    assert len(asked) < 1000  # of 2 x 2500
+
+
+def test_the_first_broken_tile_is_named_by_any_number_of_threads(tmp_path: Path) -> None:
+    """Tiles of noise, three of them broken: the first in the file's order is said, whoever meets it."""
+    path = tmp_path / "m.tif"
+    saved(path, np.random.default_rng(5).integers(0, 3, (320, 320), np.uint8))
+    source: Any = mk.open(str(path)).levels[0].read
+    data = bytearray(path.read_bytes())
+    for number in (399, 137, 25):
+        offset, count = int(source.pages[0].offsets[number]), int(source.pages[0].counts[number])
+        data[offset : offset + count] = b"\xa5" * count
+    path.write_bytes(data)
+    for workers in (1, 2, 2, 2):
+        with pytest.raises(FileError, match=r"E-FILE-05.*segment 25 at row"):
+            _tifftiles.read(str(path), source.pages[0], workers)
+
+
+def test_repeated_tiles_of_several_values(tmp_path: Path) -> None:
+    """Bytes that come again and hold two values are not taken for one; tiles at the border of the image neither."""
+    cell = np.zeros((16, 16), np.uint8)
+    cell[:, 8:] = 2
+    array = np.tile(cell, (12, 12))[:185, :187]
+    array[64:128] = 1
+    source: Any = mk.open(saved(tmp_path / "m.tif", array)).levels[0].read
+    for workers in (1, 2):
+        runs, tally = _tifftiles.read(source.path, source.pages[0], workers)
+        for label in (0, 1, 2):
+            assert np.array_equal(np.asarray(runs.mask(lambda value, label=label: value == label)), array == label)
+        assert tally.known >= 4 * 11 - 1
 
 
 def test_the_command_gives_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,6 @@ a fill value of null. Chunks at the right and lower side are stored whole, so th
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from marginkit import files
 from marginkit.errors import SizeError
 from marginkit.geometry.value_runs import ValueRuns
 
-from . import _tileruns
+from . import _tileruns, _zarrkeys
 
 MAX_CHUNK_BYTES = 1 << 30
 Window = Callable[[tuple[slice, slice]], NDArray[Any]]
@@ -89,8 +88,11 @@ class _Chunks:
     @cached_property
     def _there(self) -> set[str]:
         """Names of the files below the folder; one walk is quicker than asking for each."""
-        found = os.walk(self.folder)
-        return {(Path(at) / name).relative_to(self.folder).as_posix() for at, _, names in found for name in names}
+        return _zarrkeys.there(self.folder)
+
+    @cached_property
+    def _name(self) -> Callable[..., str]:
+        return _zarrkeys.namer(self.array)
 
     @cached_property
     def absent(self) -> int:
@@ -104,11 +106,14 @@ class _Chunks:
     def _key(self, row: int, column: int) -> str:
         at = [0] * len(self.array.shape)
         at[self.plane[0]], at[self.plane[1]] = row, column
-        return str(self.array.metadata.encode_chunk_key(tuple(at)))
+        return self._name(*at)
 
     def one(self, row: int, column: int) -> bytes | None:
         key = self._key(row, column)
-        return (self.folder / key).read_bytes() if key in self._there else None
+        if key not in self._there:
+            return None
+        with open(f"{self.folder}/{key}", "rb") as file:
+            return file.read()
 
     @property
     def tile_bytes(self) -> int:

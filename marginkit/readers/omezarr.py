@@ -20,7 +20,7 @@ from marginkit.errors import AxesError, FileError, MarginError, PixelError
 from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _ngff, _tileruns, _zarrtiles
+from . import _ngff, _tileruns, _zarrkeys, _zarrtiles
 from ._window import ranges
 
 NAME = "omezarr"
@@ -51,7 +51,7 @@ def read(path: str) -> Picture:
             raise FileError("E-FILE-10", "levels of mixed types", cause=f"level {dataset!r}", file=name)
         source = Source(path, dataset, size, tuple(keep), len(image.axes), name)
         levels.append(Level(size, (shape[y] / size[y], shape[x] / size[x]), source))
-    missing, total = _missing(first)
+    missing, total = _zarrkeys.missing(Path(path) / image.datasets[0], first)
     dtype = np.dtype(first.dtype).newbyteorder("=")
     notes = list(image.warnings)
     if missing:
@@ -145,9 +145,3 @@ def _kept(axes: str, shape: Sequence[int], name: str) -> list[int]:
     if min(shape) < 1:
         raise PixelError("E-PIX-06", "empty image", cause=f"shape {tuple(shape)}", file=name)
     return [i for i, (axis, n) in enumerate(zip(axes, shape)) if axis in "YX" or n > 1]
-
-
-def _missing(array: Any) -> tuple[int, int]:
-    """(chunks that are not there, all chunks)."""
-    total = int(array.nchunks)
-    return max(0, total - int(array.nchunks_initialized)), total
