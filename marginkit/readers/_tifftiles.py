@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from marginkit import files
 from marginkit.geometry.value_runs import ValueRuns
 
-from . import _tiffpixels, _tileruns
+from . import _labeltiles, _tiffpixels, _tileruns
 from ._tiffpixels import Page
 
 GAP_BYTES = 1 << 16  # between two tiles that are read in one go
@@ -29,11 +29,11 @@ def read(path: str, page: Page, workers: int | None = None) -> tuple[ValueRuns, 
 
 
 @contextmanager
-def opened(path: str, page: Page, stamp: files.Stamp) -> Iterator[_tileruns.OpenTiles]:
+def opened(path: str, page: Page, stamp: files.Stamp) -> Iterator[_labeltiles.OpenTiles]:
     """The page's tiles, to be asked for one by one."""
     table = hashlib.sha256(page.offsets.tobytes() + page.counts.tobytes()).hexdigest()
     with _handle(path) as handle:
-        yield _tileruns.OpenTiles(_Tiles(handle, page), stamp, table)
+        yield _labeltiles.OpenTiles(_Tiles(handle, page), stamp, table)
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def _handle(path: str) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class _Tiles:
-    """Tiles of an open file; meets ``_tileruns.Tiles``."""
+    """Tiles of an open file; meets ``_labeltiles.Tiles``."""
 
     handle: int
     page: Page
@@ -73,7 +73,7 @@ class _Tiles:
     def tile_bytes(self) -> int:
         return self.page.rows * self.page.columns * self.page.dtype.itemsize
 
-    def decoded(self, data: bytes, row: int, column: int, out: _tileruns.Buffer | None = None) -> NDArray[Any]:
+    def decoded(self, data: bytes, row: int, column: int, out: _labeltiles.Buffer | None = None) -> NDArray[Any]:
         page = self.page
         top, left = row * page.rows, column * page.columns
         tile = _tiffpixels.decoded(page, data, row * page.across + column, top, left, out)

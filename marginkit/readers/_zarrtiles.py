@@ -19,7 +19,7 @@ from marginkit import files
 from marginkit.errors import SizeError
 from marginkit.geometry.value_runs import ValueRuns
 
-from . import _tileruns, _zarrkeys
+from . import _labeltiles, _tileruns, _zarrkeys
 
 MAX_CHUNK_BYTES = 1 << 30
 Window = Callable[[tuple[slice, slice]], NDArray[Any]]
@@ -35,14 +35,14 @@ def read(
     return _tileruns.read(_checked(_Chunks(folder, array, plane, window), name))
 
 
-def opened(folder: Path, array: Any, plane: tuple[int, int], window: Window, name: str) -> _tileruns.OpenTiles:
+def opened(folder: Path, array: Any, plane: tuple[int, int], window: Window, name: str) -> _labeltiles.OpenTiles:
     """The array's chunks, to be asked for one by one."""
     found = sorted(file for file in folder.rglob("*") if file.is_file())
     stamps = [(file.relative_to(folder).as_posix(), files.stamp(file)) for file in found]
     table = hashlib.sha256(repr([(path, stamp.size, stamp.mtime_ns) for path, stamp in stamps]).encode()).hexdigest()
     latest = max((stamp.mtime_ns for _, stamp in stamps), default=0)
     whole = files.Stamp(sum(stamp.size for _, stamp in stamps), latest)
-    return _tileruns.OpenTiles(_checked(_Chunks(folder, array, plane, window), name), whole, table)
+    return _labeltiles.OpenTiles(_checked(_Chunks(folder, array, plane, window), name), whole, table)
 
 
 def _checked(tiles: _Chunks, name: str) -> _Chunks:
@@ -56,7 +56,7 @@ def _checked(tiles: _Chunks, name: str) -> _Chunks:
 
 @dataclass(frozen=True)
 class _Chunks:
-    """Chunks of a folder; meets ``_tileruns.Tiles``."""
+    """Chunks of a folder; meets ``_labeltiles.Tiles``."""
 
     folder: Path
     array: Any
@@ -123,7 +123,7 @@ class _Chunks:
         found = [self.one(row, column) for row in rows for column in range(-(-self.width // self.columns))]
         return [b"" if data is not None and len(data) > most else data for data in found]
 
-    def decoded(self, data: bytes, row: int, column: int, out: _tileruns.Buffer | None = None) -> NDArray[Any]:
+    def decoded(self, data: bytes, row: int, column: int, out: _labeltiles.Buffer | None = None) -> NDArray[Any]:
         top, left = row * self.rows, column * self.columns
         low, right = min(top + self.rows, self.height), min(left + self.columns, self.width)
         return self.window((slice(top, low), slice(left, right)))

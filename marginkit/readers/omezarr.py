@@ -20,7 +20,7 @@ from marginkit.errors import AxesError, FileError, MarginError, PixelError
 from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _ngff, _tileruns, _zarrkeys, _zarrtiles
+from . import _labeltiles, _ngff, _zarrkeys, _zarrtiles
 from ._window import ranges
 
 NAME = "omezarr"
@@ -94,7 +94,7 @@ class Source:
         return self.kept["runs"]
 
     @contextmanager
-    def label_tiles(self) -> Iterator[_tileruns.OpenTiles | None]:
+    def label_tiles(self) -> Iterator[_labeltiles.OpenTiles | None]:
         """The level's chunks, to be asked for one by one; None where it is no plane of plain labels."""
         chunks = self._chunks()
         yield None if chunks is None else _zarrtiles.opened(*chunks)
@@ -102,7 +102,7 @@ class Source:
     def _chunks(self) -> tuple[Path, Any, tuple[int, int], _zarrtiles.Window, str] | None:
         """The folder, the array, its axes, and what gives a window of it."""
         array = _array(Path(self.path), self.dataset, self.name)
-        if len(self.keep) != 2 or not _tileruns.plain(array.dtype):
+        if len(self.keep) != 2 or not _labeltiles.plain(array.dtype):
             return None
         plane = (self.keep[0], self.keep[1])
         return Path(self.path) / self.dataset, array, plane, lambda where: self._window(array, where), self.name

@@ -22,7 +22,7 @@ from marginkit.errors import FileError, MarginError, PixelError
 from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _colour, _ifd, _openslide, _orient, _tiffpixels, _tifftiles, _tileruns
+from . import _colour, _ifd, _labeltiles, _openslide, _orient, _tiffpixels, _tifftiles
 from ._ifd import Ifd
 from ._tifflayout import Layout, layout
 from ._tiffpixels import EXTRA, PALETTE, Page
@@ -155,7 +155,7 @@ class Source:
         return self.kept["runs"]
 
     @contextmanager
-    def label_tiles(self) -> Iterator[_tileruns.OpenTiles | None]:
+    def label_tiles(self) -> Iterator[_labeltiles.OpenTiles | None]:
         """The level's tiles, to be asked for one by one; None where its pixels are no plain labels."""
         if not self._labels:
             yield None
@@ -169,7 +169,7 @@ class Source:
     def _labels(self) -> bool:
         """Whether this is one plane of whole numbers as they were stored."""
         page = self.pages[0]
-        plain = page.samples == 1 and _tileruns.plain(page.dtype) and page.photometric != MIN_IS_WHITE
+        plain = page.samples == 1 and _labeltiles.plain(page.dtype) and page.photometric != MIN_IS_WHITE
         return plain and not (self.lead or self.colour or self.palette is not None or self.orientation != 1)
 
     def _channels(self, array: NDArray[Any], rest: list[range]) -> NDArray[Any]:
