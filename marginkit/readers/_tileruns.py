@@ -6,6 +6,7 @@ equal bytes. So bytes that were seen before need no decoder, and a slide of 31,0
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -65,14 +66,15 @@ class _Reading:
     """An image that is being read, a batch of rows of tiles at a time.
 
     One thread compares packed bytes; all cores decode what is left, a row of tiles each: that lets go of the
-    interpreter. seen : the value of tiles by their bytes, None for those that have several.
+    interpreter. seen : the value of tiles by their bytes, None for those that have several. runs : found until now.
+    failed : a row that cannot be read; those above it have been begun.
     """
 
     tiles: Tiles
     workers: int | None
     seen: dict[bytes, int | None] = field(default_factory=dict)
     runs: int = 0
-    failed: bool = False
+    failed: float = math.inf
 
     def __post_init__(self) -> None:
         tiles = self.tiles
@@ -136,13 +138,13 @@ class _Reading:
         return one
 
     def _row(self, batch: _Batch, row: int) -> Part | MarginError:
-        """The runs of one row of tiles, or why there are none."""
+        """The runs of one row of tiles, or why there are none; nothing for a row below one that failed."""
+        if row > self.failed:
+            return value_runs.joined([], self.tiles.width)
         try:
-            if self.failed or self.runs > value_runs.MOST_RUNS:
-                raise value_runs.too_long()  # after another's error, which comes first
             return self._found(batch, row)
         except MarginError as error:
-            self.failed = True
+            self.failed = min(self.failed, row)
             return error
 
     def _found(self, batch: _Batch, row: int) -> Part:
