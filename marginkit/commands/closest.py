@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from marginkit.tiled import Search
 
 EPILOG = (
-    "Examples: marginkit closest slide_mask.tif --tumor 2 --specimen 1+2"
-    " ; marginkit closest --tumor tumor.tif --specimen tissue.tif#label=1"
+    "Example: marginkit closest slide_mask.tif --tumor 2 --specimen 1+2, or of two masks: "
+    "marginkit closest --tumor tumor.tif --specimen tissue.tif"
 )
 
 
