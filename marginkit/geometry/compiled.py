@@ -222,6 +222,20 @@ def runs(words: Words, shape: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
     return row, start, stop
 
 
+def beside(words: Words, shape: tuple[int, ...], vertex: Ints) -> Ints:
+    """(n, ndim) the first pixel of a mask that has each of (n, ndim) vertices as a corner; -1 where there is none."""
+    vertex = np.ascontiguousarray(vertex, np.int64)
+    if vertex.ndim != 2 or vertex.shape[1] != len(shape):
+        raise TypeError(f"vertices {vertex.shape}")
+    out, mask, library = np.empty(vertex.shape, np.int64), _mask(words, shape), kernel()
+
+    def call(part: slice) -> None:
+        library.mk_beside(ctypes.byref(mask), pointer(vertex[part]), int64(part.stop - part.start), pointer(out[part]))
+
+    side_by_side(call, shares(len(vertex), POINTS_A_SHARE) if len(vertex) else [])
+    return out
+
+
 def tile_row(pieces: Ints, top: int, rows: int, item: int, with_sign: bool) -> tuple[Ints, Ints, Ints, Ints]:
     """Row, start, stop and value of every run in a row of tiles.
 
