@@ -1,8 +1,8 @@
-"""Which packages are installed, in which version, and whether any offers an extension: read off the names of folders.
+"""Which version of a package is installed: read off the folder of its record.
 
 The surprising thing: the standard library answers the same, and takes a tenth of a small case for it, because it loads
-a parser of e-mail and reads a file of every package there is. It is asked wherever folders do not tell: of archives,
-of packages that are found in some other way, and of what folders show to be there.
+a parser of e-mail. It is asked wherever folders do not tell: of archives, and of packages that are found in some other
+way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 
 RECORDS = (".dist-info", ".egg-info")
 VERSION = re.compile(rb"^Version: *(\S+)", re.MULTILINE)
-GROUP = re.compile(rb"^\s*\[\s*marginkit\.", re.MULTILINE)
 
 
 def version(name: str) -> str:
@@ -30,14 +29,6 @@ def version(name: str) -> str:
             return "not installed"
     found = VERSION.search(head)
     return found[1].decode() if found else "unknown"
-
-
-def may_extend() -> bool:
-    """Whether an installed package may have an entry point of a group ``marginkit.…``; False only where none has."""
-    found = _records(tuple(sys.path))
-    if found is None:
-        return True
-    return any(GROUP.search(_bytes(folder, "entry_points.txt") or b"") for folder in found.values())
 
 
 @functools.lru_cache(maxsize=4)

@@ -9,9 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from marginkit import installed, shelf
-
-READER = 'NAME = "toy"\nSUFFIXES = ()\ndef claims(head, name):\n    return 0\ndef read(path):\n    raise OSError\n'
+from marginkit import installed
 
 
 @pytest.fixture
@@ -25,10 +23,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def package(folder: Path, record: str, entry_points: str = "") -> None:
+def package(folder: Path, record: str) -> None:
     (folder / record).mkdir()
     (folder / record / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {record.split('-')[0]}\nVersion: 1.2+x\n")
-    (folder / record / "entry_points.txt").write_text(entry_points)
 
 
 def test_versions_are_those_of_the_standard_library() -> None:
@@ -44,27 +41,16 @@ def test_a_name_is_found_however_it_is_written(site: Path, name: str) -> None:
     assert installed.version("other") == "not installed"
 
 
-def test_a_package_that_offers_a_reader_is_asked(site: Path) -> None:
-    package(site, "plain-1.dist-info", "[console_scripts]\nmarginkit.readers = plain:main\n")
-    assert not installed.may_extend()
-    (site / "toyreader.py").write_text(READER)
-    package(site, "toy-1.dist-info", "[console_scripts]\na = b:c\n\n[marginkit.readers]\ntoy = toyreader\n")
-    installed._records.cache_clear()
-    shelf._installed.cache_clear()
-    assert installed.may_extend()
-    assert shelf.origins("readers")["toy"] == "toy (toyreader)"
-
-
 def test_where_folders_do_not_tell_the_standard_library_is_asked(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = site / "packages.zip"
     with zipfile.ZipFile(archive, "w") as out:
         out.writestr("inside-3.dist-info/METADATA", "Metadata-Version: 2.4\nName: inside\nVersion: 3\n")
-    assert not installed.may_extend()
+    assert installed.version("inside") == "not installed"
     monkeypatch.setattr(sys, "path", [str(archive)])
-    assert installed.may_extend()
     assert installed.version("inside") == "3"
-    finder = SimpleNamespace(find_distributions=lambda context: (), find_spec=lambda *_: None)
+    record = SimpleNamespace(name="inside", read_text=lambda _: "Version: 4\n")
+    finder = SimpleNamespace(find_distributions=lambda context: [record], find_spec=lambda *_: None)
     monkeypatch.setattr(sys, "path", [str(site)])
-    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
     installed._records.cache_clear()
-    assert installed.may_extend()
+    assert installed.version("inside") == "4"

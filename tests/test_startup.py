@@ -12,11 +12,11 @@ import tifffile
 from marginkit.geometry import compiled
 
 HEAVY = ("cv2", "dask", "jinja2", "matplotlib", "nibabel", "openslide", "pandas", "PIL", "pydantic", "pydicom", "rich")
-HEAVY += ("shapely", "simplejpeg", "skimage", "sklearn", "xarray", "zarr", "tomllib")
+HEAVY += ("shapely", "simplejpeg", "skimage", "sklearn", "tifffile", "xarray", "zarr", "tomllib")
 ROOMS = ("registering", "lighting", "fluorescence", "judging", "policy", "refining", "patchwork", "segmenting")
 ROOMS += ("readers._dicompicture", "readers._zarrpicture", "readers._volumepicture")
 HEAVY += tuple(f"marginkit.{room}" for room in ROOMS)
-OF_TIFF = ("tifffile", "marginkit.readers._tiffpicture", "marginkit.readers._openslide", "email")  # or of SciPy
+OF_TIFF = ("marginkit.readers._tiffpicture", "marginkit.readers._openslide", "email")  # or of SciPy
 LOADED = """
 import sys
 from marginkit import cli
@@ -63,3 +63,18 @@ def test_what_is_left_at_the_end_is_not_looked_through(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "uicc-r" in done.stdout
     assert done.stderr.splitlines() == ["True True"]  # and what was registered for the end is still called
+
+
+def test_a_mask_in_tiles_loads_no_library_of_tiff(tmp_path: Path) -> None:
+    """Our own tags and one codec are enough for a label mask."""
+    labels = np.zeros((80, 96), np.uint8)
+    labels[8:70, 8:80], labels[20:30, 20:30] = 1, 2
+    scale = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER", "metadata": None}
+    tifffile.imwrite(tmp_path / "mask.tif", labels, tile=(16, 16), compression="zlib", **scale)
+    heavy = ("tifffile", "zarr", "cv2", "skimage", "xarray", "pydicom")
+    words = ["closest", "mask.tif", "--tumor", "2", "--specimen", "1+2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, ",".join(heavy), *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
