@@ -143,7 +143,7 @@ def row_of_tiles(rows: range, pieces: Sequence[Piece], width: int) -> Part:
 
 
 def _lies_well(piece: Piece, rows: int, dtype: np.dtype[Any]) -> bool:
-    """Whether the kernel can read a tile: whole numbers of the type of the others, as large as said, no gaps in rows."""
+    """Whether the kernel can read a tile: whole numbers as those of the others, as many as said, rows without gaps."""
     tile = piece.tile
     if tile is None:
         return True
