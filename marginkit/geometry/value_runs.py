@@ -129,9 +129,8 @@ def row_of_tiles(rows: range, pieces: Sequence[Piece], width: int) -> Part:
     >>> found.row.tolist(), found.start.tolist(), found.stop.tolist(), found.value.tolist()
     ([5], [1], [9], [2])
     """
-    tiles = [piece.tile for piece in pieces if piece.tile is not None]
-    if compiled.kernel() is not None and all(_lies_well(tile, tiles[0].dtype) for tile in tiles):
-        dtype = tiles[0].dtype if tiles else np.dtype(np.uint8)
+    dtype = next((piece.tile.dtype for piece in pieces if piece.tile is not None), np.dtype(np.uint8))
+    if compiled.kernel() is not None and all(_lies_well(piece, len(rows), dtype) for piece in pieces):
         table = np.array([_addressed(piece) for piece in pieces], np.int64).reshape(-1, 5)
         return Part(*compiled.tile_row(table, rows.start, len(rows), dtype.itemsize, dtype.kind == "i"))
     parts = [
@@ -143,10 +142,14 @@ def row_of_tiles(rows: range, pieces: Sequence[Piece], width: int) -> Part:
     return joined(parts, width)
 
 
-def _lies_well(tile: NDArray[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether the kernel can read a tile: whole numbers of the type of the others, each row without gaps."""
+def _lies_well(piece: Piece, rows: int, dtype: np.dtype[Any]) -> bool:
+    """Whether the kernel can read a tile: whole numbers as those of the others, as many as said, rows without gaps."""
+    tile = piece.tile
+    if tile is None:
+        return True
     beside = tile.shape[1] < 2 or tile.strides[1] == tile.itemsize
-    return tile.dtype == dtype and dtype.kind in "bui" and dtype.isnative and beside
+    whole_number = tile.dtype == dtype and dtype.kind in "bui" and dtype.isnative
+    return whole_number and beside and tile.shape == (rows, piece.right - piece.left)
 
 
 def _addressed(piece: Piece) -> tuple[int, int, int, int, int]:
