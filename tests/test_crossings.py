@@ -27,6 +27,11 @@ def by_scikit_image(field: np.ndarray, level: float) -> list[np.ndarray]:
     return [ring[:-1] + first - 2 for ring in found]
 
 
+def drawn(field: np.ndarray, level: float) -> list[np.ndarray]:
+    points, ends = rings(field, level)
+    return np.split(points, ends[:-1]) if len(ends) else []
+
+
 def turned(some: list[np.ndarray]) -> list[Ring]:
     """Rings that begin with their first point in array order, sorted."""
     out = []
@@ -43,15 +48,15 @@ def turned(some: list[np.ndarray]) -> list[Ring]:
     st.sampled_from([0.5, 0.25, 0.75, 0.3]),
 )
 def test_equals_marching_squares(field: np.ndarray, level: float) -> None:
-    assert turned(rings(field, level)) == turned(by_scikit_image(field, level))
+    assert turned(drawn(field, level)) == turned(by_scikit_image(field, level))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_equals_marching_squares_on_a_large_noisy_field(kind: type) -> None:
     field = ndimage.gaussian_filter(np.random.default_rng(3).random((700, 1100)), 1.2)
     field = ((field - field.min()) / np.ptp(field)).astype(kind)
-    assert len(rings(field, 0.5)) > 1000
-    assert turned(rings(field, 0.5)) == turned(by_scikit_image(field, 0.5))
+    assert len(drawn(field, 0.5)) > 1000
+    assert turned(drawn(field, 0.5)) == turned(by_scikit_image(field, 0.5))
 
 
 def test_a_field_is_left_as_it_was() -> None:

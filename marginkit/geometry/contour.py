@@ -41,21 +41,40 @@ def half_contour(field: Any, level: float = HALF) -> MultiPolygon:
     (1.0, 0.0, 2.0, 1.0)
     """
     samples = field if isinstance(field, np.ndarray) and field.dtype.kind == "f" else np.asarray(field, np.float64)
-    return assembled([ring for ring in (_on_image(r, samples.shape) for r in rings(samples, level)) if len(ring) > 2])
+    points, ends = rings(samples, level)
+    return assembled(*_distinct(_on_image(points, samples.shape), ends))
 
 
-def _on_image(ring: Floats, shape: tuple[int, ...]) -> Floats:
-    """An unclosed ring in (x, y) pixel corners, from (y, x) index units.
+def _on_image(points: Floats, shape: tuple[int, ...]) -> Floats:
+    """Points in (x, y) pixel corners, from (y, x) index units.
 
     For one step the last samples go on, so half of it may stand for the half pixel up to the border; whatever lies
     beyond is laid flat on the border.
     """
-    index = ring
-    top = np.array(shape) - 1.0
-    index = np.where(index < 0, np.maximum(index / 2, -0.5), index)
-    index = np.where(index > top, np.minimum(top + (index - top) / 2, top + 0.5), index)
-    xy: Floats = index[:, ::-1] + 0.5
-    return xy[np.any(xy != np.roll(xy, 1, axis=0), axis=1)]
+    xy = np.empty(points.shape)
+    for axis, top in enumerate(np.array(shape) - 1.0):
+        index = points[:, axis]
+        before, behind = np.flatnonzero(index < 0), np.flatnonzero(index > top)
+        out = xy[:, 1 - axis]
+        np.add(index, 0.5, out=out)
+        out[before] = np.maximum(index[before] / 2, -0.5) + 0.5
+        out[behind] = np.minimum(top + (index[behind] - top) / 2, top + 0.5) + 0.5
+    return xy
+
+
+def _distinct(points: Floats, ends: Ints) -> tuple[Floats, Ints]:
+    """The points of unclosed rings that differ from the one before, and the ends of those rings that have three."""
+    if not len(ends):
+        return points, ends
+    number = np.diff(ends, prepend=0)
+    before = np.roll(points, 1, axis=0)
+    before[ends - number] = points[ends - 1]
+    moved = (points[:, 0] != before[:, 0]) | (points[:, 1] != before[:, 1])
+    left = np.add.reduceat(moved, ends - number, dtype=np.int64)
+    rings_kept = left > 2
+    if not rings_kept.all():
+        moved &= np.repeat(rings_kept, number)
+    return points if moved.all() else points[moved], np.cumsum(left[rings_kept])
 
 
 def mask_contour(mask: Bools) -> MultiPolygon:

@@ -57,6 +57,9 @@ static inline uint64_t spread_bits(uint64_t x, int64_t ndim) {
     return (x | x << 2) & 0x09249249u;
 }
 
+/* 64 bytes of 0 or 1 to a word, the first to its lowest bit. */
+uint64_t packed_bytes(const uint8_t *bytes);
+
 /* Sort n > 0 items by their upper 32 bits, the key; below them is the place, in whose order equal keys stay.
    Returns where the sorted ones are: item or spare. */
 uint64_t *sort_by_key(uint64_t *item, uint64_t *spare, int64_t n);

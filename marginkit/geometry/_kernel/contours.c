@@ -1,0 +1,220 @@
+/* Where a sampled field passes a level: its crossed edges in one pass over the field, and the chain that they make.
+
+   The field is read as crossings.py reads it. Its outermost samples stand twice: padded row p and column q are those of
+   sample (p - 1, q - 1), held inside; beyond them all is 0. Line p of edges lies between padded rows p - 1 and p, and
+   cell (p, q) between those rows and columns q - 1 and q. An edge across a line is "upright", one along a row "level".
+
+   Of 64 samples at a time it is counted how many are inside. Only where some are is it asked which; only where that
+   differs from the row before or the sample before is a number looked at, and its row is still in the cache then. */
+#include "kernel.h"
+
+#include <math.h>
+
+static const double NUDGE = 1e-7; /* as in crossings.py */
+
+/* Rows of a field from row `held` on, `stride` bytes apart, of floats of 4 or 8 bytes. least: the least number of its
+   type that is not below the level. */
+typedef struct {
+    const char *rows;
+    int64_t held, stride, itemsize, height, width;
+    double least, level;
+} Field;
+
+/* Crossed edges of one kind in array order: 2 * padded column + whether the sample of larger indices is inside, and
+   where from the one to the other the level is passed. Those that have no room are counted. */
+typedef struct {
+    int64_t room, number;
+    int32_t *at;
+    double *share;
+} Edges;
+
+static inline int64_t within(int64_t k, int64_t size) { return k < 0 ? 0 : k < size ? k : size - 1; }
+
+static inline const char *row_of(const Field *field, int64_t i) {
+    return field->rows + (within(i, field->height) - field->held) * field->stride;
+}
+
+static inline double number_at(const Field *field, const char *row, int64_t j) {
+    const void *numbers = row;
+    return field->itemsize == 4 ? (double)((const float *)numbers)[j] : ((const double *)numbers)[j];
+}
+
+/* The sample at (i, j): 0 more than a step beyond the field, never the level itself. */
+static double sample(const Field *field, int64_t i, int64_t j) {
+    if (i < -1 || i > field->height || j < -1 || j > field->width) return 0;
+    double x = number_at(field, row_of(field, i), within(j, field->width));
+    if (!(fabs(x - field->level) < NUDGE)) return x;
+    return field->level + (x < field->level ? -NUDGE : NUDGE);
+}
+
+static uint64_t word_of_floats(const float *x, float least) {
+    int32_t inside = 0;
+    uint8_t bytes[64];
+    for (int k = 0; k < 64; k++) inside += x[k] >= least;
+    if (inside == 0) return 0;
+    if (inside == 64) return ~(uint64_t)0;
+    for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least;
+    return packed_bytes(bytes);
+}
+
+static uint64_t word_of_doubles(const double *x, double least) {
+    int32_t inside = 0;
+    uint8_t bytes[64];
+    for (int k = 0; k < 64; k++) inside += x[k] >= least;
+    if (inside == 0) return 0;
+    if (inside == 64) return ~(uint64_t)0;
+    for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least;
+    return packed_bytes(bytes);
+}
+
+/* A word of a padded row that reaches over an end of the field. */
+static uint64_t word_at_end(const Field *field, const char *row, int64_t first) {
+    uint64_t word = 0;
+    for (int64_t q = first; q < first + 64 && q < field->width + 2; q++)
+        word |= (uint64_t)(number_at(field, row, within(q - 1, field->width)) >= field->least) << (q - first);
+    return word;
+}
+
+/* Which samples of padded row p are inside; bit k of word j is padded column 64 j + k. */
+static void fill_row(const Field *field, int64_t p, int64_t words, uint64_t *word) {
+    if (p < 0 || p > field->height + 1) {
+        for (int64_t j = 0; j < words; j++) word[j] = 0;
+        return;
+    }
+    const void *row = row_of(field, p - 1);
+    const float *floats = row, least = (float)field->least;
+    const double *doubles = row;
+    for (int64_t j = 0; j < words; j++) {
+        int64_t from = 64 * j - 1;
+        if (from < 0 || from + 64 > field->width) word[j] = word_at_end(field, row, 64 * j);
+        else if (field->itemsize == 4) word[j] = word_of_floats(floats + from, least);
+        else word[j] = word_of_doubles(doubles + from, field->least);
+    }
+}
+
+/* Add the edge at padded column q from the sample (i, j) to the next along an axis. */
+static void add(const Field *field, Edges *edges, int64_t q, int high, int64_t i, int64_t j, int axis, int64_t *first) {
+    double from = sample(field, i, j), to = sample(field, i + (axis == 0), j + (axis == 1));
+    int64_t k = edges->number++, next = !(from >= to);
+    int64_t row = within(axis == 0 ? i + next : i, field->height);
+    int64_t column = within(axis == 1 ? j + next : j, field->width);
+    if (row < first[0]) first[0] = row;
+    if (column < first[1]) first[1] = column;
+    if (k >= edges->room) return;
+    edges->at[k] = (int32_t)(2 * q + high);
+    edges->share[k] = (field->level - from) / (to - from);
+}
+
+/* The crossed edges of lines `line` to last - 1 of the field's height + 3: of each the upright ones, and the level ones
+   of the padded row behind it; how many there are of each kind, (lines, 2); and into `first`, (2,), the least row and
+   column of a sample inside that is on one of them. words: room for two padded rows. Returns whether all had room. */
+API int64_t mk_crossed(
+    const Field *field, int64_t line, int64_t last, uint64_t *words, Edges *upright, Edges *level, int64_t *counts,
+    int64_t *first
+) {
+    int64_t wide = (field->width + 2) / 64 + 1;
+    uint64_t *before = words, *here = words + wide;
+    upright->number = level->number = 0;
+    first[0] = first[1] = INT64_MAX;
+    fill_row(field, line - 1, wide, before);
+    for (int64_t p = line; p < last; p++) {
+        int64_t had[2] = {upright->number, level->number};
+        uint64_t carry = 0;
+        fill_row(field, p, wide, here);
+        for (int64_t j = 0; j < wide; j++) {
+            uint64_t word = here[j], across = before[j] ^ word, along = word ^ (word << 1 | carry);
+            carry = word >> 63;
+            for (; across; across &= across - 1) {
+                int bit = lowest_bit(across);
+                add(field, upright, 64 * j + bit, (int)(word >> bit & 1), p - 2, 64 * j + bit - 1, 0, first);
+            }
+            for (; along; along &= along - 1) {
+                int bit = lowest_bit(along);
+                add(field, level, 64 * j + bit, (int)(word >> bit & 1), p - 1, 64 * j + bit - 2, 1, first);
+            }
+        }
+        *counts++ = upright->number - had[0];
+        *counts++ = level->number - had[1];
+        uint64_t *swap = before;
+        before = here;
+        here = swap;
+    }
+    return upright->number <= upright->room && level->number <= level->room;
+}
+
+/* Edges in a row, and the place of the first of them among all. */
+typedef struct {
+    const int32_t *at, *end;
+    int64_t place;
+} Row;
+
+/* The place of the edge at the head of a row if it is at column q, else -1; and which way it goes. */
+static inline int64_t taken(Row *row, int64_t q, int *high) {
+    if (row->at == row->end || *row->at >> 1 != q) return -1;
+    *high = *row->at++ & 1;
+    return row->place++;
+}
+
+static inline int64_t head(const Row *row, int64_t step) {
+    return row->at == row->end ? INT64_MAX : (*row->at >> 1) + step;
+}
+
+static inline int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+
+/* Say of each edge of the cells in a line which comes after it. The contour keeps what is inside on its left in (x, y):
+   it comes in by the left edge if that has its larger sample inside, and so on. In a cell of four it goes round each
+   sample that is outside. */
+static void link_line(Row top, Row bottom, Row left, int64_t *next) {
+    Row right = left;
+    for (;;) {
+        int64_t q = lesser(lesser(head(&top, 0), head(&bottom, 0)), lesser(head(&left, 1), head(&right, 0)));
+        if (q == INT64_MAX) return;
+        int t = 0, b = 0, l = 0, r = 0;
+        int64_t at_top = taken(&top, q, &t), at_bottom = taken(&bottom, q, &b);
+        int64_t at_left = taken(&left, q - 1, &l), at_right = taken(&right, q, &r);
+        if (at_top >= 0 && at_bottom >= 0 && at_left >= 0 && at_right >= 0) {
+            next[t ? at_left : at_top] = t ? at_top : at_right;
+            next[t ? at_right : at_bottom] = t ? at_bottom : at_left;
+            continue;
+        }
+        int64_t in = at_bottom, out = at_bottom;
+        if (at_left >= 0) *(l ? &in : &out) = at_left;
+        if (at_right >= 0) *(r ? &out : &in) = at_right;
+        if (at_top >= 0) *(t ? &out : &in) = at_top;
+        if (in >= 0) next[in] = out;
+    }
+}
+
+/* Where an edge is crossed; small numbers keep more of the share. */
+static inline void place(int64_t i, int64_t j, int axis, double share, const int64_t *first, double *point) {
+    double y = (double)(i - first[0] + 2), x = (double)(j - first[1] + 2);
+    point[0] = (axis == 0 ? y + share : y) + (double)first[0] - 2;
+    point[1] = (axis == 1 ? x + share : x) + (double)first[1] - 2;
+}
+
+/* Of all crossed edges, upright ones first and then level ones: which comes after each, and where each is crossed in
+   (y, x) index units. counts: of each kind in each line; first: the least of all. */
+API void mk_chain(
+    int64_t lines, const int64_t *counts, const Edges *upright, const Edges *level, const int64_t *first, int64_t *next,
+    double *point
+) {
+    Row up = {upright->at, upright->at, 0}, row = {level->at, level->at, upright->number};
+    for (int64_t p = 0; p < lines; p++) {
+        Row top = row;
+        row.at = top.end;
+        row.end = row.at + counts[2 * p + 1];
+        row.place += top.end - top.at;
+        up.place += up.end - up.at;
+        up.at = up.end;
+        up.end += counts[2 * p];
+        link_line(top, row, up, next);
+        for (const int32_t *at = up.at; at < up.end; at++) {
+            int64_t k = at - upright->at;
+            place(p - 2, (*at >> 1) - 1, 0, upright->share[k], first, point + 2 * k);
+        }
+        for (const int32_t *at = row.at; at < row.end; at++) {
+            int64_t k = at - level->at;
+            place(p - 1, (*at >> 1) - 2, 1, level->share[k], first, point + 2 * (upright->number + k));
+        }
+    }
+}
