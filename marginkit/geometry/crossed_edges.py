@@ -14,7 +14,7 @@ from marginkit.geometry.scene import Floats, Ints
 from marginkit.geometry.sharing import shares, side_by_side
 
 BYTES_A_SHARE = 1 << 20  # of the field; fewer are done before a thread has been asked
-SAMPLES_AN_EDGE = 16  # of most fields; more edges are looked for twice
+ROOM = 8  # edges in each column that are found at one go: most fields have fewer, and none of it is large
 WIDEST = 1 << 29
 
 
@@ -56,10 +56,11 @@ class _Kind:
 
 
 @dataclass(frozen=True)
-class _Band:
+class _Lines:
     """What some lines of a field hold. counts : (lines, 2) of each kind. first : (2,) least index of a sample inside."""
 
-    kinds: tuple[_Kind, _Kind]
+    upright: _Kind
+    level: _Kind
     counts: Ints
     first: Ints
 
@@ -74,48 +75,43 @@ def rings(field: NDArray[Any], least: float, level: float) -> tuple[Floats, Ints
 
     least : the least number of the field's type that is not below the level.
     """
-    height, width = field.shape
-    lines = height + 3
-    parts = shares(lines, max(1, BYTES_A_SHARE // (width * field.itemsize)))
-    bands = side_by_side(lambda part: _band(field, least, level, part), parts)
-    kinds = [
-        _Kind(np.concatenate([b.kinds[k].at for b in bands]), np.concatenate([b.kinds[k].share for b in bands]))
-        for k in (0, 1)
-    ]
-    number = sum(len(kind.at) for kind in kinds)
-    counts = np.concatenate([band.counts for band in bands])
-    first = np.min([band.first for band in bands], axis=0)
+    lines = field.shape[0] + 3
+    parts = shares(lines, max(1, BYTES_A_SHARE // (field.shape[1] * field.itemsize)))
+    found = [some for band in side_by_side(lambda part: _found(field, least, level, part), parts) for some in band]
+    kinds = _joined([some.upright for some in found]), _joined([some.level for some in found])
+    counts, first = np.concatenate([some.counts for some in found]), np.min([some.first for some in found], axis=0)
+    number = len(kinds[0].at) + len(kinds[1].at)
     chain, points = np.full(number, -1, np.int64), np.empty((number, 2))
-    edges = [kind.as_edges(len(kind.at)) for kind in kinds]
+    edges = [ctypes.byref(kind.as_edges(len(kind.at))) for kind in kinds]
     out = pointer(chain, np.int64), pointer(points, np.float64)
-    kernel().mk_chain(
-        int64(lines), pointer(counts, np.int64), *map(ctypes.byref, edges), pointer(first, np.int64), *out
-    )
+    kernel().mk_chain(int64(lines), pointer(counts, np.int64), *edges, pointer(first, np.int64), *out)
     member, ends = followed(chain)
     return points[member], ends
 
 
-def _band(field: NDArray[Any], least: float, level: float, part: slice) -> _Band:
+def _joined(some: list[_Kind]) -> _Kind:
+    return _Kind(np.concatenate([one.at for one in some]), np.concatenate([one.share for one in some]))
+
+
+def _found(field: NDArray[Any], least: float, level: float, part: slice) -> list[_Lines]:
+    """The crossed edges of some of the height + 3 lines of a field."""
     height, width = field.shape
     held = min(max(part.start - 2, 0), height - 1)
     rows = _rows(field[held : min(max(part.stop - 2, 0), height - 1) + 1])
     read = _Field(rows.ctypes.data, held, rows.strides[0], rows.itemsize, height, width, least, level)
     words = np.empty((2, (width + 2) // 64 + 1), np.uint64)
-    counts, first = np.empty((part.stop - part.start, 2), np.int64), np.empty(2, np.int64)
-    room = [len(counts) * (width + 3) // SAMPLES_AN_EDGE + 8] * 2
-    while True:
-        kinds = (
-            _Kind(np.empty(room[0], np.int32), np.empty(room[0])),
-            _Kind(np.empty(room[1], np.int32), np.empty(room[1])),
-        )
+    room = ROOM * (width + 3)
+    out, line = [], part.start
+    while line < part.stop:
+        kinds = [_Kind(np.empty(room, np.int32), np.empty(room)) for _ in range(2)]
         edges = [kind.as_edges() for kind in kinds]
+        counts, first = np.empty((part.stop - line, 2), np.int64), np.empty(2, np.int64)
         where = pointer(words), *map(ctypes.byref, edges), pointer(counts), pointer(first)
-        ends = int64(part.start), int64(part.stop)
-        done = kernel().mk_crossed(ctypes.byref(read), *ends, *where)
-        room = [edge.number for edge in edges]
-        if done:
-            up, along = (_Kind(kind.at[:n], kind.share[:n]) for kind, n in zip(kinds, room))
-            return _Band((up, along), counts, first)
+        done = int(kernel().mk_crossed(ctypes.byref(read), int64(line), int64(part.stop), *where))
+        used = [_Kind(kind.at[: edge.number], kind.share[: edge.number]) for kind, edge in zip(kinds, edges)]
+        out.append(_Lines(used[0], used[1], counts[: done - line], first))
+        line = done
+    return out
 
 
 def _rows(some: NDArray[Any]) -> NDArray[Any]:

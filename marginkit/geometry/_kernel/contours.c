@@ -9,6 +9,7 @@
 #include "kernel.h"
 
 #include <math.h>
+#include <string.h>
 
 static const double NUDGE = 1e-7; /* as in crossings.py */
 
@@ -21,7 +22,7 @@ typedef struct {
 } Field;
 
 /* Crossed edges of one kind in array order: 2 * padded column + whether the sample of larger indices is inside, and
-   where from the one to the other the level is passed. Those that have no room are counted. */
+   where from the one to the other the level is passed. */
 typedef struct {
     int64_t room, number;
     int32_t *at;
@@ -47,49 +48,69 @@ static double sample(const Field *field, int64_t i, int64_t j) {
     return field->level + (x < field->level ? -NUDGE : NUDGE);
 }
 
-static uint64_t word_of_floats(const float *x, float least) {
-    int32_t inside = 0;
+static ALWAYS_INLINE uint64_t word_of_floats(const float *x, float least) {
+    int32_t number = 0;
     uint8_t bytes[64];
-    for (int k = 0; k < 64; k++) inside += x[k] >= least;
-    if (inside == 0) return 0;
-    if (inside == 64) return ~(uint64_t)0;
+    for (int k = 0; k < 64; k++) number += x[k] >= least;
+    if (number == 0) return 0;
+    if (number == 64) return ~(uint64_t)0;
     for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least;
     return packed_bytes(bytes);
 }
 
-static uint64_t word_of_doubles(const double *x, double least) {
-    int32_t inside = 0;
+static ALWAYS_INLINE uint64_t word_of_doubles(const double *x, double least) {
+    int32_t number = 0;
     uint8_t bytes[64];
-    for (int k = 0; k < 64; k++) inside += x[k] >= least;
-    if (inside == 0) return 0;
-    if (inside == 64) return ~(uint64_t)0;
+    for (int k = 0; k < 64; k++) number += x[k] >= least;
+    if (number == 0) return 0;
+    if (number == 64) return ~(uint64_t)0;
     for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least;
     return packed_bytes(bytes);
 }
 
-/* A word of a padded row that reaches over an end of the field. */
-static uint64_t word_at_end(const Field *field, const char *row, int64_t first) {
-    uint64_t word = 0;
-    for (int64_t q = first; q < first + 64 && q < field->width + 2; q++)
-        word |= (uint64_t)(number_at(field, row, within(q - 1, field->width)) >= field->least) << (q - first);
-    return word;
+/* Which of 64 samples are inside, from column j on, all of them held. */
+static ALWAYS_INLINE uint64_t word_from(const Field *field, const void *row, int64_t j) {
+    if (field->itemsize == 4) return word_of_floats((const float *)row + j, (float)field->least);
+    return word_of_doubles((const double *)row + j, field->least);
+}
+
+static inline uint64_t inside(const Field *field, const void *row, int64_t j) {
+    return number_at(field, row, within(j, field->width)) >= field->least;
+}
+
+/* A padded row of a field that is narrower than a word. */
+static void fill_narrow(const Field *field, const void *row, int64_t words, uint64_t *word) {
+    memset(word, 0, (size_t)words * sizeof *word);
+    for (int64_t q = 0; q < field->width + 2; q++) word[q / 64] |= inside(field, row, q - 1) << q % 64;
+}
+
+static ALWAYS_INLINE void fill_wide(const Field *field, const void *row, int64_t words, uint64_t *word) {
+    uint64_t last = inside(field, row, field->width - 1);
+    word[0] = word_from(field, row, 0) << 1 | inside(field, row, 0);
+    for (int64_t j = 1; j < words; j++) {
+        int64_t from = 64 * j - 1, left = field->width - from;
+        if (left >= 64) word[j] = word_from(field, row, from);
+        else if (left > 0) word[j] = word_from(field, row, field->width - 64) >> (64 - left) | last << left;
+        else word[j] = left == 0 ? last : 0;
+    }
+}
+
+static void fill_portably(const Field *field, const void *row, int64_t words, uint64_t *word) {
+    fill_wide(field, row, words, word);
+}
+
+/* The same statements for registers twice as wide, where there are some. */
+WIDE_VECTORS static void fill_fast(const Field *field, const void *row, int64_t words, uint64_t *word) {
+    fill_wide(field, row, words, word);
 }
 
 /* Which samples of padded row p are inside; bit k of word j is padded column 64 j + k. */
 static void fill_row(const Field *field, int64_t p, int64_t words, uint64_t *word) {
-    if (p < 0 || p > field->height + 1) {
-        for (int64_t j = 0; j < words; j++) word[j] = 0;
-        return;
-    }
     const void *row = row_of(field, p - 1);
-    const float *floats = row, least = (float)field->least;
-    const double *doubles = row;
-    for (int64_t j = 0; j < words; j++) {
-        int64_t from = 64 * j - 1;
-        if (from < 0 || from + 64 > field->width) word[j] = word_at_end(field, row, 64 * j);
-        else if (field->itemsize == 4) word[j] = word_of_floats(floats + from, least);
-        else word[j] = word_of_doubles(doubles + from, field->least);
-    }
+    if (p < 0 || p > field->height + 1) memset(word, 0, (size_t)words * sizeof *word);
+    else if (field->width < 64) fill_narrow(field, row, words, word);
+    else if (has_wide_vectors()) fill_fast(field, row, words, word);
+    else fill_portably(field, row, words, word);
 }
 
 /* Add the edge at padded column q from the sample (i, j) to the next along an axis. */
@@ -100,38 +121,47 @@ static void add(const Field *field, Edges *edges, int64_t q, int high, int64_t i
     int64_t column = within(axis == 1 ? j + next : j, field->width);
     if (row < first[0]) first[0] = row;
     if (column < first[1]) first[1] = column;
-    if (k >= edges->room) return;
     edges->at[k] = (int32_t)(2 * q + high);
     edges->share[k] = (field->level - from) / (to - from);
 }
 
+/* The edges in the words j of two padded rows, p - 1 and p. */
+static void add_words(
+    const Field *field, int64_t p, int64_t j, uint64_t word, uint64_t across, uint64_t along, Edges *upright, Edges *level,
+    int64_t *first
+) {
+    for (; across; across &= across - 1) {
+        int bit = lowest_bit(across);
+        add(field, upright, 64 * j + bit, (int)(word >> bit & 1), p - 2, 64 * j + bit - 1, 0, first);
+    }
+    for (; along; along &= along - 1) {
+        int bit = lowest_bit(along);
+        add(field, level, 64 * j + bit, (int)(word >> bit & 1), p - 1, 64 * j + bit - 2, 1, first);
+    }
+}
+
 /* The crossed edges of lines `line` to last - 1 of the field's height + 3: of each the upright ones, and the level ones
    of the padded row behind it; how many there are of each kind, (lines, 2); and into `first`, (2,), the least row and
-   column of a sample inside that is on one of them. words: room for two padded rows. Returns whether all had room. */
+   column of a sample inside that is on one of them. words: room for two padded rows. Returns the line that is next:
+   `last`, or one that may have more edges than there is room left; there is room for width + 3 at least. */
 API int64_t mk_crossed(
     const Field *field, int64_t line, int64_t last, uint64_t *words, Edges *upright, Edges *level, int64_t *counts,
     int64_t *first
 ) {
-    int64_t wide = (field->width + 2) / 64 + 1;
+    int64_t wide = (field->width + 2) / 64 + 1, p = line;
     uint64_t *before = words, *here = words + wide;
     upright->number = level->number = 0;
     first[0] = first[1] = INT64_MAX;
     fill_row(field, line - 1, wide, before);
-    for (int64_t p = line; p < last; p++) {
+    for (; p < last; p++) {
         int64_t had[2] = {upright->number, level->number};
+        if (had[0] + field->width + 3 > upright->room || had[1] + field->width + 3 > level->room) break;
         uint64_t carry = 0;
         fill_row(field, p, wide, here);
         for (int64_t j = 0; j < wide; j++) {
             uint64_t word = here[j], across = before[j] ^ word, along = word ^ (word << 1 | carry);
             carry = word >> 63;
-            for (; across; across &= across - 1) {
-                int bit = lowest_bit(across);
-                add(field, upright, 64 * j + bit, (int)(word >> bit & 1), p - 2, 64 * j + bit - 1, 0, first);
-            }
-            for (; along; along &= along - 1) {
-                int bit = lowest_bit(along);
-                add(field, level, 64 * j + bit, (int)(word >> bit & 1), p - 1, 64 * j + bit - 2, 1, first);
-            }
+            if (across | along) add_words(field, p, j, word, across, along, upright, level, first);
         }
         *counts++ = upright->number - had[0];
         *counts++ = level->number - had[1];
@@ -139,7 +169,7 @@ API int64_t mk_crossed(
         before = here;
         here = swap;
     }
-    return upright->number <= upright->room && level->number <= level->room;
+    return p;
 }
 
 /* Edges in a row, and the place of the first of them among all. */
