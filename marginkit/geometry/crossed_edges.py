@@ -57,7 +57,7 @@ class _Kind:
 
 @dataclass(frozen=True)
 class _Lines:
-    """What some lines of a field hold. counts : (lines, 2) of each kind. first : (2,) least index of a sample inside."""
+    """What some lines hold. counts : (lines, 2) of each kind. first : (2,) least row and column of a sample inside."""
 
     upright: _Kind
     level: _Kind
@@ -70,14 +70,14 @@ def readable(field: NDArray[Any]) -> bool:
     return kernel() is not None and field.dtype.kind == "f" and field.dtype.itemsize <= 8 and max(field.shape) < WIDEST
 
 
-def rings(field: NDArray[Any], least: float, level: float) -> tuple[Floats, Ints]:
+def rings(field: NDArray[Any], level: float, least: Any) -> tuple[Floats, Ints]:
     """Points of all rings, (n, 2), and where each ring ends among them; of a ``readable`` field.
 
     least : the least number of the field's type that is not below the level.
     """
     lines = field.shape[0] + 3
     parts = shares(lines, max(1, BYTES_A_SHARE // (field.shape[1] * field.itemsize)))
-    found = [some for band in side_by_side(lambda part: _found(field, least, level, part), parts) for some in band]
+    found = [some for band in side_by_side(lambda part: _found(field, level, least, part), parts) for some in band]
     kinds = _joined([some.upright for some in found]), _joined([some.level for some in found])
     counts, first = np.concatenate([some.counts for some in found]), np.min([some.first for some in found], axis=0)
     number = len(kinds[0].at) + len(kinds[1].at)
@@ -93,12 +93,12 @@ def _joined(some: list[_Kind]) -> _Kind:
     return _Kind(np.concatenate([one.at for one in some]), np.concatenate([one.share for one in some]))
 
 
-def _found(field: NDArray[Any], least: float, level: float, part: slice) -> list[_Lines]:
+def _found(field: NDArray[Any], level: float, least: Any, part: slice) -> list[_Lines]:
     """The crossed edges of some of the height + 3 lines of a field."""
     height, width = field.shape
     held = min(max(part.start - 2, 0), height - 1)
     rows = _rows(field[held : min(max(part.stop - 2, 0), height - 1) + 1])
-    read = _Field(rows.ctypes.data, held, rows.strides[0], rows.itemsize, height, width, least, level)
+    read = _Field(rows.ctypes.data, held, rows.strides[0], rows.itemsize, height, width, float(least), level)
     words = np.empty((2, (width + 2) // 64 + 1), np.uint64)
     room = ROOM * (width + 3)
     out, line = [], part.start

@@ -36,7 +36,7 @@ def rings(field: NDArray[Any], level: float) -> tuple[Floats, Ints]:
     if not field.size:
         return np.zeros((0, 2)), np.zeros(0, np.int64)
     if crossed_edges.readable(field):
-        return crossed_edges.rings(field, float(least_at(level, field.dtype)), level)
+        return crossed_edges.rings(field, level, least_at(level, field.dtype))
     found = faces(pack(Above(field, level)))
     edges = [_Edges(face) for face in found if len(face.vertex)]
     if not edges:

@@ -152,14 +152,16 @@ def assembled(points: Floats, ends: Ints) -> MultiPolygon:
         return MultiPolygon()
     areas = signed_areas(points, ends)
     ring = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
-    rings = shapely.linearrings(points, indices=ring)
+    rings: NDArray[Any] = np.asarray(shapely.linearrings(points, indices=ring))
     shells, holes = np.flatnonzero(areas > 0), np.flatnonzero(areas < 0)
     owner = np.arange(len(shells))
     if len(holes):
         first = ends[holes - 1] * (holes > 0)
         owner = np.concatenate([owner, _owners(rings[shells], (points[first] + points[first + 1]) / 2)])
     order = np.argsort(owner, kind="stable")
-    parts = shapely.polygons(rings[np.concatenate([shells, holes])[order]], indices=owner[order])
+    parts: NDArray[Any] = np.asarray(
+        shapely.polygons(rings[np.concatenate([shells, holes])[order]], indices=owner[order])
+    )
     return MultiPolygon(shapely.multipolygons(parts))
 
 
@@ -170,8 +172,8 @@ def _owners(shells: NDArray[Any], middles: Floats) -> Ints:
     """
     if len(shells) == 1:
         return np.zeros(len(middles), np.int64)
-    discs = shapely.polygons(shells)
-    hole, shell = neighbours.holding(shapely.points(middles), discs)
+    discs: NDArray[Any] = np.asarray(shapely.polygons(shells))
+    hole, shell = neighbours.holding(np.asarray(shapely.points(middles)), discs)
     size: Floats = np.asarray(shapely.area(discs))[shell]
     order = np.lexsort((size, hole))
     _, first = np.unique(hole[order], return_index=True)
