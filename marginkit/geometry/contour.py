@@ -25,9 +25,12 @@ from shapely.geometry import MultiPolygon, Polygon
 from marginkit.geometry.crossings import rings
 from marginkit.geometry.polygon import multi
 from marginkit.geometry.scene import Bools, Floats, Ints
+from marginkit.geometry.sharing import side_by_side
 from marginkit.geometry.tracing import assembled
 
 SIGMA_PX = 1.0
+REACH_PX = 4  # of the Gaussian
+BAND_PX = 128  # rows smoothed at a time
 KEPT_APART = 0.05
 HALF = 0.5
 
@@ -83,10 +86,49 @@ def mask_contour(mask: Bools) -> MultiPolygon:
 
 
 def smoothed(mask: Bools) -> Floats:
-    """The mask smoothed, every pixel still on its own side of one half, at least ``KEPT_APART`` from it."""
-    soft = ndimage.gaussian_filter(mask.astype(np.float64), SIGMA_PX, mode="nearest", truncate=4.0)
+    """The mask smoothed, every pixel still on its own side of one half, at least ``KEPT_APART`` from it.
+
+    Where all pixels within ``REACH_PX`` are alike nothing is to be smoothed: most of a 2-D mask.
+    """
+    if mask.ndim != 2:
+        return _smoothed(mask)
+    height = len(mask)
+    out = np.empty(mask.shape)
+    alike = _smoothed(np.ones((2 * REACH_PX + 1,) * 2, bool))[REACH_PX, REACH_PX]  # one, but for rounding
+
+    def fill(top: int) -> None:
+        bottom, first = min(top + BAND_PX, height), max(top - REACH_PX, 0)
+        rows = mask[first : bottom + REACH_PX]
+        some, every = np.logical_or.reduce(rows), np.logical_and.reduce(rows)
+        out[top:bottom] = np.where(some, alike, 0.0)
+        for left, right in _spans(some, every):
+            start = max(left - REACH_PX, 0)
+            near = _smoothed(rows[:, start : right + REACH_PX])
+            out[top:bottom, left:right] = near[top - first : bottom - first, left - start : right - start]
+
+    side_by_side(fill, range(0, height, BAND_PX))
+    return out
+
+
+def _smoothed(mask: Bools) -> Floats:
+    soft = ndimage.gaussian_filter(mask.astype(np.float64), SIGMA_PX, mode="nearest", truncate=REACH_PX / SIGMA_PX)
     apart = np.maximum(np.abs(soft - HALF), KEPT_APART)
     return np.where(mask, HALF + apart, HALF - apart)
+
+
+def _spans(some: Bools, every: Bools) -> list[tuple[int, int]]:
+    """(first, stop) of columns within reach of pixels that differ, given which columns have some and which have all."""
+    mixed = some & ~every
+    turned = some[1:] != some[:-1]
+    mixed[1:] |= turned
+    mixed[:-1] |= turned
+    column = np.flatnonzero(mixed)
+    if not len(column):
+        return []
+    gap = np.flatnonzero(np.diff(column) > 2 * REACH_PX)
+    left = np.maximum(column[np.append(0, gap + 1)] - REACH_PX, 0)
+    right = np.minimum(column[np.append(gap, len(column) - 1)] + REACH_PX + 1, len(some))
+    return list(zip(left.tolist(), right.tolist()))
 
 
 def tumor_contour(tumor: Bools, specimen: Bools, field: Floats) -> MultiPolygon:
@@ -100,6 +142,8 @@ def tumor_contour(tumor: Bools, specimen: Bools, field: Floats) -> MultiPolygon:
     for step in ((0, 1), (1, 0)):
         for here, there in (_pairs(step), _pairs(step)[::-1]):
             meets = tumor[here] & outside[there]
+            if not meets.any():
+                continue
             own[here][meets] = field[here][meets]
             own[there][meets] = field[there][meets]
     drawn = half_contour(own)
@@ -122,7 +166,10 @@ def _wedges(tumor: Bools, outside: Bools, own: Floats, field: Floats) -> list[Po
         for columns in (1, -1):
             flip = (slice(None, None, rows), slice(None, None, columns))
             t, o, b = tumor[flip], outside[flip], between[flip]
-            corner = np.argwhere(t[:-1, :-1] & o[1:, 1:] & b[:-1, 1:] & b[1:, :-1])
+            meets = t[:-1, :-1] & o[1:, 1:]
+            if not meets.any():
+                continue
+            corner = np.argwhere(meets & b[:-1, 1:] & b[1:, :-1])
             wedges += [_wedge(at, rows, columns, own, field) for at in _unflipped(corner, tumor.shape, rows, columns)]
     return wedges
 
