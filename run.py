@@ -84,7 +84,8 @@ def main(words: list[str]) -> int:
         return call(BIN / "python", "-m", "marginkit", "demo", *words[1:])
     bring_viewer()
     tools()
-    side_by_side = ("-n", min(4, os.cpu_count() or 1), "--dist", "loadfile")
+    # a test that hangs ends its worker, whatever code it is in; worksteal goes on without it, loadfile waits for ever
+    side_by_side = ("-n", min(4, os.cpu_count() or 1), "--dist", "worksteal", "--timeout-method", "thread")
     return call(BIN / "python", "-m", "pytest", "-rs", *side_by_side, *words[1:])
 
 

@@ -340,15 +340,17 @@ class _View:
         """Distances along the cut edge of the pieces that hold tumor. own : bits of each named margin."""
         outline = self.scene.outline
         known = np.isfinite(self.nearest.distance_mm)
+        found = self.nearest.take(known)
+        bits = np.flatnonzero(self.cut)[known]
         length = np.bincount(self.kinds, outline.size, len(CLASSES))
         return Profile(
             ndim=self.scene.ndim,
-            distance_mm=self.nearest.distance_mm[known],
-            size=outline.size[self.cut][known],
-            edge_px=self.nearest.edge_px[known],
-            tumor_px=self.nearest.tumor_px[known],
+            distance_mm=found.distance_mm,
+            size=outline.size[bits],
+            edge_px=found.edge_px,
+            tumor_px=found.tumor_px,
             by_class={name: float(length[code]) for code, name in enumerate(CLASSES)},
-            named={name: bits[self.cut][known] for name, bits in own.items()},
+            named={name: own[name][bits] for name in own},
         )
 
     def foci(self) -> tuple[Focus, ...]:

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from marginkit import batch, files
 from marginkit.batch import case, workers
+from marginkit.batch.journal import Line
 from marginkit.errors import FileError, RunError
 from marginkit.pipeline import Job
 
@@ -36,16 +38,22 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="fork and the lo
 ROOT = str(Path(__file__).resolve().parents[1])
 
 
-def test_F01_killed_at_every_step_of_writing(tmp_path: Path) -> None:
+def here(todo: Sequence[workers.Case], root: Path, limits: workers.Limits) -> Iterator[list[Line]]:
+    """In place of a pool: in this process."""
+    return ([case.one(*one, str(root))] for one in todo)
+
+
+def test_F01_killed_at_every_step_of_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cases = jobs(tmp_path, 1)
     forked(cases, tmp_path / "calm")
     calm = content(tmp_path / "calm")
     journal = (tmp_path / "calm" / batch.JOURNAL).read_bytes()
+    monkeypatch.setattr(batch, "_local", here)
     step = 1
     while killed_at(step, cases, tmp_path / "out"):
         partial = {name: data for name, data in content(tmp_path / "out").items() if ".partial" not in name}
         assert partial.items() <= calm.items(), step  # what is there is whole
-        forked(cases, tmp_path / "out")
+        batch.run(cases, tmp_path / "out")
         assert content(tmp_path / "out") == calm, step
         assert (tmp_path / "out" / batch.JOURNAL).read_bytes() == journal, step
         shutil.rmtree(tmp_path / "out")
@@ -303,7 +311,6 @@ def test_a_fault_of_our_own_costs_one_case(tmp_path: Path, monkeypatch: pytest.M
 
     run = pipeline.run
     monkeypatch.setattr(pipeline, "run", lambda job: 1 / 0 if job.name == "c1" else run(job))
-    here = lambda todo, root, limits: ([case.one(*one, str(root))] for one in todo)  # noqa: E731
     monkeypatch.setattr(batch, "_local", here)
     report = batch.run(jobs(tmp_path, 3), tmp_path / "out")
     assert report.failed == 1

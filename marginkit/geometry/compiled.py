@@ -9,13 +9,13 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from marginkit.geometry.scene import Floats, Ints
 from marginkit.geometry.sharing import shares, side_by_side
 
 Words = NDArray[np.uint64]
+Column: TypeAlias = tuple[tuple[int, ...], type[np.generic]]
 FOLDER = Path(__file__).parent / "_kernel"
 NAME = "kernel.dll" if os.name == "nt" else "kernel.so"
 WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
@@ -153,67 +154,71 @@ def _mask(words: Words, shape: tuple[int, ...]) -> _Mask:
     return _Mask(pointer(words, np.uint64).value, words.shape[1], words.shape[0], sides, len(shape))
 
 
-def _offsets(found: list[int]) -> list[int]:
-    return [0, *np.cumsum(found).tolist()]
+def _rows(words: Words, shape: tuple[int, ...]) -> list[slice]:
+    """The rows of a table of that shape in parts, each a small job."""
+    rows = int(np.prod(shape, dtype=np.int64))
+    return shares(rows, max(1, WORDS_A_SHARE // words.shape[1]))
+
+
+def _found(words: Words, parts: list[slice], columns: Sequence[Column], call: Callable[..., int]) -> list[Any]:
+    """What is found in all parts of rows, a column each; ``call`` counts it, and writes as much as the columns hold.
+
+    columns : shape of an entry, and type, of each. Most masks hold far less than the room that is guessed, and room
+    that stays unused is never touched. Where they hold more it is asked again.
+    """
+
+    def guessed(part: slice) -> tuple[int, list[NDArray[Any]]]:
+        room = max(1, (part.stop - part.start) * words.shape[1] // 4)
+        out = [np.empty((room, *entry), kind) for entry, kind in columns]
+        return call(part, *out), out
+
+    first = side_by_side(guessed, parts)
+    numbers = [number for number, _ in first]
+    if all(number <= len(out[0]) for number, out in first):
+        return [np.concatenate([out[k][:number] for number, out in first]) for k in range(len(columns))]
+    del first
+    offset = [0, *np.cumsum(numbers).tolist()]
+    whole = [np.empty((offset[-1], *entry), kind) for entry, kind in columns]
+    side_by_side(lambda k: call(parts[k], *(one[offset[k] : offset[k + 1]] for one in whole)), range(len(parts)))
+    return whole
 
 
 def vertices(words: Words, shape: tuple[int, ...]) -> Ints:
     """Boundary vertices, (n, ndim), in row-major order."""
-    library, mask, ndim = kernel(), _mask(words, shape), len(shape)
-    rows = int(np.prod([n + 1 for n in shape[:-1]]))
-    parts = shares(rows, max(1, WORDS_A_SHARE // words.shape[1]))
+    library, mask = kernel(), _mask(words, shape)
+    parts = _rows(words, tuple(n + 1 for n in shape[:-1]))
 
     def call(part: slice, out: Ints) -> int:
         ends = int64(part.start), int64(part.stop), int64(len(out))
         return int(library.mk_vertices(ctypes.byref(mask), *ends, pointer(out, np.int64)))
 
-    def guessed(part: slice) -> tuple[int, Ints]:
-        """Most masks have far fewer vertices than words; room that stays unused is never touched."""
-        out = np.empty((max(1, (part.stop - part.start) * words.shape[1] // 4), ndim), np.int64)
-        return call(part, out), out
-
-    first = side_by_side(guessed, parts)
-    numbers = [number for number, _ in first]
-    if all(number <= len(some) for number, some in first):
-        return np.concatenate([some[:number] for number, some in first])
-    del first
-    offset = _offsets(numbers)
-    out = np.empty((offset[-1], ndim), np.int64)
-    side_by_side(lambda k: call(parts[k], out[offset[k] : offset[k + 1]]), range(len(parts)))
-    return out
+    (found,) = _found(words, parts, [((len(shape),), np.int64)], call)
+    return cast(Ints, found)
 
 
 def faces(words: Words, shape: tuple[int, ...], axis: int) -> tuple[Ints, NDArray[np.uint8]]:
     """Faces across an axis that is not the last: (n, ndim) vertex, and (n,) whether the mask is behind the face."""
-    library, mask, ndim = kernel(), _mask(words, shape), len(shape)
-    rows = int(np.prod([n + (a == axis) for a, n in enumerate(shape[:-1])]))
-    parts = shares(rows, max(1, WORDS_A_SHARE // words.shape[1]))
+    library, mask = kernel(), _mask(words, shape)
+    parts = _rows(words, tuple(n + (a == axis) for a, n in enumerate(shape[:-1])))
 
-    def call(part: slice, vertex: Ints | None, behind: NDArray[np.uint8] | None) -> int:
+    def call(part: slice, vertex: Ints, behind: NDArray[np.uint8]) -> int:
+        ends = int64(part.start), int64(part.stop), int64(len(vertex))
         where = pointer(vertex, np.int64), pointer(behind, np.uint8)
-        ends = int64(part.start), int64(part.stop)
         return int(library.mk_faces(ctypes.byref(mask), int64(axis), *ends, *where))
 
-    offset = _offsets(side_by_side(lambda part: call(part, None, None), parts))
-    vertex, behind = np.empty((offset[-1], ndim), np.int64), np.empty(offset[-1], np.uint8)
-    own = [slice(a, b) for a, b in pairwise(offset)]
-    side_by_side(lambda k: call(parts[k], vertex[own[k]], behind[own[k]]), range(len(parts)))
+    vertex, behind = _found(words, parts, [((len(shape),), np.int64), ((), np.uint8)], call)
     return vertex, behind
 
 
 def runs(words: Words, shape: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
     """Row, start and stop of every run."""
     library, mask = kernel(), _mask(words, shape)
-    parts = shares(words.shape[0], max(1, WORDS_A_SHARE // words.shape[1]))
 
-    def call(part: slice, *columns: Ints | None) -> int:
-        where = [pointer(column, np.int64) for column in columns]
-        return int(library.mk_runs(ctypes.byref(mask), int64(part.start), int64(part.stop), *where))
+    def call(part: slice, *columns: Ints) -> int:
+        ends = int64(part.start), int64(part.stop), int64(len(columns[0]))
+        return int(library.mk_runs(ctypes.byref(mask), *ends, *(pointer(column, np.int64) for column in columns)))
 
-    offset = _offsets(side_by_side(lambda part: call(part, None, None, None), parts))
-    row, start, stop = (np.empty(offset[-1], np.int64) for _ in range(3))
-    own = [slice(a, b) for a, b in pairwise(offset)]
-    side_by_side(lambda k: call(parts[k], row[own[k]], start[own[k]], stop[own[k]]), range(len(parts)))
+    row, start, stop = _found(words, _rows(words, shape[:-1]), [((), np.int64)] * 3, call)
     return row, start, stop
 
 

@@ -5,6 +5,8 @@ The two points farthest apart lie on the convex hull, so only hull points are co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from marginkit.geometry.scene import Floats, Ints
@@ -12,6 +14,7 @@ from marginkit.geometry.scene import Floats, Ints
 MANY = 200  # points: of more than that most are left out at once
 FEW = 10_000  # points: a hull of so few is found sooner than SciPy is loaded
 STRIP = 256  # corners compared at a time
+ROUNDED = 1e-12  # of the greatest square: far more than a sum of products is off
 DIRECTIONS = 32  # of the polygon that leaves out what lies well inside
 
 
@@ -48,10 +51,23 @@ def diameter_mm(points_mm: Floats) -> float:
     """
     corners = _hull(_outermost(points_mm))
     best = 0.0
-    for first in range(0, len(corners), STRIP):
-        way = corners[first : first + STRIP, None] - corners
-        best = max(best, float(np.einsum("ijk,ijk->ij", way, way).max()))
+    for first, second in _far_apart(corners):
+        way = corners[first] - corners[second]
+        best = max(best, float(np.einsum("ij,ij->i", way, way).max(initial=0.0)))
     return float(np.sqrt(best))
+
+
+def _far_apart(points: Floats) -> Iterator[tuple[Ints, Ints]]:
+    """Pairs of (n, ndim) points, some at a time, among them the farthest: by sums of products, which round a little."""
+    centred = points - points.mean(axis=0)
+    square = np.einsum("ij,ij->i", centred, centred)
+    best = 0.0
+    for first in range(0, len(points), STRIP):
+        strip = slice(first, first + STRIP)
+        apart = square[strip, None] + square[first:] - 2 * (centred[strip] @ centred[first:].T)
+        best = max(best, float(apart.max()))
+        one, other = np.nonzero(apart >= best - ROUNDED * square.max())
+        yield first + one, first + other
 
 
 def _outermost(points: Floats) -> Floats:

@@ -47,12 +47,35 @@ class Facets:
                 np.add(vertex[:, axis], shift[across, axis] if shift[:, axis].any() else 0, out=place[:, axis])
         return out
 
+    def corner_keys(self, shape: tuple[int, ...], which: Ints | slice = slice(None)) -> Ints:
+        """(2^(ndim-1), n) places, in the lattice of an array of that shape, of the corners of some of the faces."""
+        across, first = self.axis[which], lattice_keys(self.vertex[which], shape)
+        steps = lattice_keys(np.eye(len(shape), dtype=np.int64), shape)
+        out = np.empty((2 ** (len(shape) - 1), len(first)), np.int64)
+        for keys, step in zip(out, product((0, 1), repeat=len(shape) - 1)):
+            away = np.array([np.delete(steps, axis) @ np.array(step) for axis in range(len(shape))])
+            np.add(first, away[across], out=keys)
+        return out
+
     def beyond(self, shape: tuple[int, ...]) -> Bools:
         """(n,) whether the other side lies outside an array of that shape."""
         out: Bools = np.zeros(len(self.axis), bool)
         for axis, size in enumerate(shape):
             out |= (self.outside[:, axis] < 0) | (self.outside[:, axis] >= size)
         return out
+
+
+def lattice_keys(vertex: Ints, shape: tuple[int, ...]) -> Ints:
+    """(n,) place of each vertex, in array order, in the lattice of corners of an array.
+
+    >>> lattice_keys(np.array([[0, 3], [1, 0]]), (2, 3)).tolist()
+    [3, 4]
+    """
+    keys = vertex[:, 0].copy()
+    for axis, pixels in enumerate(shape[1:], start=1):
+        keys *= pixels + 1
+        keys += vertex[:, axis]
+    return keys
 
 
 def facets(mask: masks.Mask, found: Runs) -> Facets:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from marginkit.geometry import barrier, extent, group_distance, inside_path, masks, sight, touched
 from marginkit.geometry.drawn import in_region, pixels_in
-from marginkit.geometry.facets import Facets, facets, kinds, sizes
+from marginkit.geometry.facets import Facets, facets, kinds, lattice_keys, sizes
 from marginkit.geometry.lattice import ROUNDING, Lattice, regular_ticks
 from marginkit.geometry.lattice_tumor import LatticeTumor, run_sizes
 from marginkit.geometry.nearest import Points
@@ -126,27 +126,29 @@ class LatticeScene:
         """Nearest tumor for each selected face, from the corners of the face."""
         which = np.flatnonzero(selected)
         shape = (len(which), self.ndim)
-        out = Nearest(np.full(len(which), np.inf), np.zeros(shape), np.zeros(shape), np.full(len(which), -1, np.int64))
         piece = self.outline.piece[which]
+        if len(which) and int(piece[0]) in self._tumor.by_piece and (piece == piece[0]).all():
+            return self._nearest(which, int(piece[0]))
+        out = Nearest(np.full(len(which), np.inf), np.zeros(shape), np.zeros(shape), np.full(len(which), -1, np.int64))
         for one in self._tumor.by_piece:
             here = np.flatnonzero(piece == one)
             if len(here):
-                self._fill(out, here, which[here], one)
+                out.put(here, self._nearest(which[here], one))
         return out
 
-    def _fill(self, out: Nearest, at: Ints, faces: Ints, piece: int) -> None:
-        """Nearest tumor vertex of one piece for some of its faces, written to rows ``at`` of ``out``."""
+    def _nearest(self, faces: Ints, piece: int) -> Nearest:
+        """Nearest tumor vertex of one piece for some of its faces; of corners that are equally near the first."""
         asked, of_corner = self._edge_points(faces)
-        edge = asked.points_px
         points, members = self._tumor.by_piece[piece]
         owner = members[points.nearest(asked)]
-        distance = self._lattice.distance_mm(edge, self._tumor.points_px, owner)
-        best = np.argmin(distance[of_corner], axis=0)
-        point = of_corner[best, np.arange(len(faces))]
-        out.distance_mm[at] = distance[point]
-        out.edge_px[at] = edge[point]
-        out.tumor_px[at] = self._tumor.points_px[owner[point]]
-        out.focus[at] = self._tumor.focus[owner[point]]
+        distance = self._lattice.distance_mm(asked.points_px, self._tumor.points_px, owner)
+        point, least = of_corner[0], distance[of_corner[0]]
+        for corner in of_corner[1:]:
+            nearer = distance[corner] < least
+            point = np.where(nearer, corner, point)
+            least = np.where(nearer, distance[corner], least)
+        tumor = owner[point]
+        return Nearest(least, asked.points_px[point], self._tumor.points_px[tumor], self._tumor.focus[tumor])
 
     @property
     def pieces(self) -> Components:
@@ -166,7 +168,7 @@ class LatticeScene:
         return answer
 
     def _find_edge_points(self, faces: Ints) -> tuple[Points, Ints]:
-        corners = count_upto(self._edge_keys, self._keys(self._faces.corners(faces))) - 1
+        corners = count_upto(self._edge_keys, self._faces.corner_keys(self._lattice.shape, faces)) - 1
         used = np.zeros(len(self._edge_keys), np.bool_)
         used[corners] = True
         if used.all():
@@ -181,14 +183,8 @@ class LatticeScene:
 
     @cached_property
     def _edge_keys(self) -> Ints:
-        return self._keys(self._edge_vertices)
-
-    def _keys(self, vertex: Ints) -> Ints:
-        """Place of each vertex in the whole lattice."""
-        keys = vertex[..., 0].copy()
-        for axis, pixels in enumerate(self._lattice.shape[1:], start=1):
-            keys = keys * (pixels + 1) + vertex[..., axis]
-        return keys
+        """(m,) place of each of them in the whole lattice."""
+        return lattice_keys(self._edge_vertices, self._lattice.shape)
 
     def closest(self, selected: Bools, nearest: Nearest) -> Closest | None:
         """The closest pair of a selection; ties go to the first edge point, then to the first tumor point."""

@@ -110,7 +110,7 @@ class Rim:
 
     @cached_property
     def _corners(self) -> tuple[Ints, Ints]:
-        keys = self.faces.corners() @ np.array([self.lattice.shape[1] + 1, 1])
+        keys = self.faces.corner_keys(self.lattice.shape)
         unique, back = np.unique(keys, return_inverse=True)
         return unique, back.reshape(keys.shape)
 

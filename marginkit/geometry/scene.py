@@ -62,6 +62,11 @@ class Nearest:
             return self
         return Nearest(self.distance_mm[which], self.edge_px[which], self.tumor_px[which], self.focus[which])
 
+    def put(self, at: Ints, part: Nearest) -> None:
+        """Write what was found for some of the bits."""
+        self.distance_mm[at], self.focus[at] = part.distance_mm, part.focus
+        self.edge_px[at], self.tumor_px[at] = part.edge_px, part.tumor_px
+
 
 @dataclass(frozen=True)
 class Closest:

@@ -152,12 +152,26 @@ API int64_t mk_vertices(const Mask *mask, int64_t first, int64_t last, int64_t r
     return found;
 }
 
-/* Faces across an axis that is not the last, in rows first to last - 1 of those faces, row-major.
-   vertex: their corners of smallest indices; behind: whether the mask's pixel is the one behind the face. */
+/* Whether n words are alike in all bits: 0 or 1, or -1 where not; counted as differences between two rows, or where
+   other is NULL as they are. */
+static inline int alike(const uint64_t *words, const uint64_t *other, int64_t n) {
+    uint64_t some = 0, every = ~(uint64_t)0;
+    for (int64_t k = 0; k < n; k++) {
+        uint64_t word = other ? words[k] ^ other[k] : words[k];
+        some |= word;
+        every &= word;
+    }
+    return !some ? 0 : !~every ? 1 : -1;
+}
+
+/* Faces across an axis that is not the last, in rows first to last - 1 of those faces, row-major. Counts them all;
+   writes the first `room` of them. vertex: their corners of smallest indices; behind: whether the mask's pixel is the
+   one behind the face. */
 API int64_t mk_faces(
-    const Mask *mask, int64_t axis, int64_t first, int64_t last, int64_t *vertex, uint8_t *behind
+    const Mask *mask, int64_t axis, int64_t first, int64_t last, int64_t room, int64_t *vertex, uint8_t *behind
 ) {
-    int64_t found = 0, ndim = mask->ndim, table[2] = {mask->shape[0], ndim == 3 ? mask->shape[1] : 1};
+    int64_t found = 0, ndim = mask->ndim, words = mask->words_a_row;
+    int64_t table[2] = {mask->shape[0], ndim == 3 ? mask->shape[1] : 1};
     table[axis] += 1;
     for (int64_t r = first; r < last; r++) {
         int64_t index[2] = {0, 0};
@@ -165,41 +179,45 @@ API int64_t mk_faces(
         int64_t y = ndim == 3 ? index[1] : index[0], z = ndim == 3 ? index[0] : 0;
         const uint64_t *after = row_or_null(mask, z, y);
         const uint64_t *before = ndim == 3 && axis == 0 ? row_or_null(mask, z - 1, y) : row_or_null(mask, z, y - 1);
-        for (int64_t j = 0; j < mask->words_a_row; j++) {
-            uint64_t here = after ? after[j] : 0, edge = here ^ (before ? before[j] : 0);
-            if (!edge) continue;
-            if (!vertex) {
-                found += bits_set(edge);
-                continue;
-            }
-            for (; edge; edge &= edge - 1) {
-                int bit = lowest_bit(edge);
-                for (int64_t a = 0; a < ndim - 1; a++) vertex[ndim * found + a] = index[a];
-                vertex[ndim * found + ndim - 1] = 64 * j + bit;
-                behind[found++] = (uint8_t)(here >> bit & 1);
-            }
+        const uint64_t *one = after ? after : before, *other = after ? before : NULL;
+        if (!one) continue;
+        for (int64_t j = 0; j < words; j += BLOCK) {
+            int64_t n = words - j < BLOCK ? words - j : BLOCK;
+            if (!alike(one + j, other ? other + j : NULL, n)) continue;
+            for (int64_t k = j; k < j + n; k++)
+                for (uint64_t edge = one[k] ^ (other ? other[k] : 0); edge; edge &= edge - 1, found++) {
+                    int bit = lowest_bit(edge);
+                    if (found >= room) continue;
+                    for (int64_t a = 0; a < ndim - 1; a++) vertex[ndim * found + a] = index[a];
+                    vertex[ndim * found + ndim - 1] = 64 * k + bit;
+                    behind[found] = after ? (uint8_t)(after[k] >> bit & 1) : 0;
+                }
         }
     }
     return found;
 }
 
-/* Runs of rows first to last - 1: unbroken rows of pixels from start to stop - 1. */
-API int64_t mk_runs(const Mask *mask, int64_t first, int64_t last, int64_t *row, int64_t *start, int64_t *stop) {
-    int64_t ends = 0;
+/* Runs of rows first to last - 1: unbroken rows of pixels from start to stop - 1. Counts them all; writes the first
+   `room` of them. */
+API int64_t mk_runs(
+    const Mask *mask, int64_t first, int64_t last, int64_t room, int64_t *row, int64_t *start, int64_t *stop
+) {
+    int64_t ends = 0, words = mask->words_a_row;
     for (int64_t r = first; r < last; r++) {
-        const uint64_t *words = mask->words + r * mask->words_a_row;
+        const uint64_t *line = mask->words + r * words;
         uint64_t before = 0;
-        for (int64_t j = 0; j < mask->words_a_row; j++) {
-            uint64_t change = words[j] ^ (words[j] << 1 | before);
-            before = words[j] >> 63;
-            if (!row) {
-                if (change) ends += bits_set(change);
-                continue;
-            }
-            for (; change; change &= change - 1, ends++) { /* starts and stops take turns */
-                int64_t at = 64 * j + lowest_bit(change);
-                if (ends & 1) stop[ends / 2] = at;
-                else row[ends / 2] = r, start[ends / 2] = at;
+        for (int64_t j = 0; j < words; j += BLOCK) {
+            int64_t n = words - j < BLOCK ? words - j : BLOCK;
+            if (alike(line + j, NULL, n) == (int)before) continue; /* 0 after 0, 1 after 1 */
+            for (int64_t k = j; k < j + n; k++) {
+                uint64_t change = line[k] ^ (line[k] << 1 | before);
+                before = line[k] >> 63;
+                for (; change; change &= change - 1, ends++) { /* starts and stops take turns */
+                    int64_t at = 64 * k + lowest_bit(change), place = ends / 2;
+                    if (place >= room) continue;
+                    if (ends & 1) stop[place] = at;
+                    else row[place] = r, start[place] = at;
+                }
             }
         }
     }
