@@ -93,14 +93,18 @@ def smoothed(mask: Bools) -> Floats:
     if mask.ndim != 2:
         return _smoothed(mask)
     height = len(mask)
-    out = np.empty(mask.shape)
+    out = np.zeros(mask.shape)  # memory that is never written costs nothing
     alike = _smoothed(np.ones((2 * REACH_PX + 1,) * 2, bool))[REACH_PX, REACH_PX]  # one, but for rounding
 
     def fill(top: int) -> None:
         bottom, first = min(top + BAND_PX, height), max(top - REACH_PX, 0)
         rows = mask[first : bottom + REACH_PX]
         some, every = np.logical_or.reduce(rows), np.logical_and.reduce(rows)
-        out[top:bottom] = np.where(some, alike, 0.0)
+        if not some.any():
+            return
+        first_column, last = np.flatnonzero(some)[[0, -1]].tolist()
+        held = slice(first_column, last + 1)
+        out[top:bottom, held] = np.where(some[held], alike, 0.0)
         for left, right in _spans(some, every):
             start = max(left - REACH_PX, 0)
             near = _smoothed(rows[:, start : right + REACH_PX])
@@ -138,6 +142,8 @@ def tumor_contour(tumor: Bools, specimen: Bools, field: Floats) -> MultiPolygon:
         where ``specimen`` is set and below elsewhere.
     """
     own = smoothed(tumor)
+    if not _meets_outside(tumor, specimen):
+        return half_contour(own)
     outside = ~specimen
     for step in ((0, 1), (1, 0)):
         for here, there in (_pairs(step), _pairs(step)[::-1]):
@@ -149,6 +155,22 @@ def tumor_contour(tumor: Bools, specimen: Bools, field: Floats) -> MultiPolygon:
     drawn = half_contour(own)
     wedges = _wedges(tumor, outside, own, field)
     return multi(shapely.union_all([drawn, *wedges])) if wedges else drawn
+
+
+def _meets_outside(tumor: Bools, specimen: Bools) -> bool:
+    """Whether a pixel of the tumor has one outside the specimen among its eight neighbours; some rows at a time."""
+    for top in range(0, len(tumor), BAND_PX):
+        rows = slice(max(top - 1, 0), top + BAND_PX + 1)
+        near, all_inside = tumor[rows], specimen[rows].copy()
+        if not near.any():
+            continue
+        for axis in (0, 1):  # a pixel, the one before it and the one behind it
+            line, before = np.moveaxis(all_inside, axis, 0), np.moveaxis(all_inside.copy(), axis, 0)
+            line[1:] &= before[:-1]
+            line[:-1] &= before[1:]
+        if (near & ~all_inside).any():
+            return True
+    return False
 
 
 def _pairs(step: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
