@@ -127,8 +127,8 @@ static void add(const Field *field, Edges *edges, int64_t q, int high, int64_t i
 
 /* The edges in the words j of two padded rows, p - 1 and p. */
 static void add_words(
-    const Field *field, int64_t p, int64_t j, uint64_t word, uint64_t across, uint64_t along, Edges *upright, Edges *level,
-    int64_t *first
+    const Field *field, int64_t p, int64_t j, uint64_t word, uint64_t across, uint64_t along,
+    Edges *upright, Edges *level, int64_t *first
 ) {
     for (; across; across &= across - 1) {
         int bit = lowest_bit(across);

@@ -16,8 +16,8 @@
 #define API __attribute__((visibility("default")))
 #endif
 
-/* A function marked WIDE_VECTORS is compiled for vectors of 32 bytes, and is called only where the processor has them. Its
-   statements are the portable ones, without fused multiply-add: its answers are the same, bit by bit. */
+/* A function marked WIDE_VECTORS is compiled for vectors of 32 bytes, and called only where the processor has them.
+   Its statements are the portable ones, without fused multiply-add: its answers are the same, bit by bit. */
 #if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__) && !defined(_WIN32)
 #define WIDE_VECTORS __attribute__((target("avx2")))
 static inline int has_wide_vectors(void) { return __builtin_cpu_supports("avx2"); }

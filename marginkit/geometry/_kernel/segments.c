@@ -1,14 +1,16 @@
 /* The nearest of a set of straight segments in the plane, for many segments, exactly, with the pair of points.
 
    The set comes as parts of at most about a unit, each a part of one of its segments, so that boxes are tight. Parts are
-   sorted along a Z-curve by their middles; LEAF consecutive ones make a leaf, FAN leaves a node, and so on up to one root.
-   Each asker starts from what the one before it, a neighbour, found, and goes down the nearest boxes first.
+   sorted along a Z-curve by their middles; LEAF consecutive ones make a leaf, FAN leaves a node, and so on to one root.
+   Neighbours go down together: what the one before them found leaves few leaves that can hold the nearest of any. Each
+   then looks into those whose chord, the line that a leaf lies along, leaves it possible. One whose neighbours are far
+   goes down alone, the nearest boxes first.
 
-   Exactness: what is measured is measured as the NumPy route does it, the same operations in the same order. Boxes, and
-   a quick distance to all parts of a leaf at once, only say what need not be measured. Both are rounded, and a foot may
-   lie outside its box by some units in the last place; so a part is left out only when farther than the best by more
-   than SLACK of the greatest coordinate. Of pairs equal to 1e-12 the first in
-   array order is kept, and of one pair of points the segment that comes first. */
+   Exactness: what is measured is measured as the NumPy route does it, the same operations in the same order. Boxes,
+   chords, and a quick distance to all parts of a leaf at once only say what need not be measured. They are rounded, and
+   a foot may lie outside its box by some units in the last place; so a part is left out only when farther than the best
+   by more than SLACK of the greatest coordinate. Of pairs equal to 1e-12 the first in array order is kept, and of one
+   pair of points the segment that comes first. */
 #include "kernel.h"
 
 #include <math.h>
@@ -146,7 +148,8 @@ static ALWAYS_INLINE double larger(double a, double b) { return a > b ? a : b; }
 static void find_farthest(const Leaf *leaf, const double *point, double *out) {
     double most = -1;
     for (int k = 0; k < 2 * LEAF; k++) {
-        double x0 = (k < LEAF ? leaf->from : leaf->to)[0][k % LEAF], x1 = (k < LEAF ? leaf->from : leaf->to)[1][k % LEAF];
+        const double(*end)[LEAF] = k < LEAF ? leaf->from : leaf->to;
+        double x0 = end[0][k % LEAF], x1 = end[1][k % LEAF];
         double q = (x0 - point[0]) * (x0 - point[0]) + (x1 - point[1]) * (x1 - point[1]);
         if (!(q > most)) continue;
         most = q;
@@ -580,11 +583,12 @@ static ALWAYS_INLINE int look_near(Ask *ask, const Near *near) {
 }
 
 static ALWAYS_INLINE int64_t find_nearest(
-    const Segments *of, const double *asked, int64_t first, int64_t last, double *distance, double *points, int64_t *element
+    const Segments *of, const double *asked, int64_t first, int64_t last,
+    double *distance, double *points, int64_t *element
 ) {
     Ask ask = {.of = of};
     Near near;
-    int ok = 1, together = 0;  /* whether the next are asked so */
+    int ok = 1, together = 0; /* whether the next are asked so */
     int64_t size = 1, failed = 0; /* of a group; how often in a row there was none */
     int32_t before = of->leaf[0].parent[0];
     double rival[2] = {0, 0};
@@ -612,14 +616,14 @@ static ALWAYS_INLINE int64_t find_nearest(
 }
 
 WIDE_VECTORS static int64_t find_fast(
-    const Segments *of, const double *asked, int64_t first, int64_t last, double *distance, double *points, int64_t *element
+    const Segments *of, const double *asked, int64_t first, int64_t last,
+    double *distance, double *points, int64_t *element
 ) {
     return find_nearest(of, asked, first, last, distance, points, element);
 }
 
 /* The nearest segment of the set for each asked one, (n, 2, 2), from `first` to `last` - 1: (n,) distance and element,
-   (n, 4) points here and there. Neighbours are asked together where few leaves can hold the nearest of any of them; where
-   that fails, one goes down alone. Returns 0 where memory is short. */
+   (n, 4) points here and there. Returns 0 where memory is short. */
 API int64_t mk_segments_nearest(
     const Segments *of, const double *asked, int64_t first, int64_t last,
     double *distance, double *points, int64_t *element
