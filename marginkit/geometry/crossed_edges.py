@@ -14,8 +14,8 @@ from marginkit.geometry.scene import Floats, Ints
 from marginkit.geometry.sharing import shares, side_by_side
 
 BYTES_A_SHARE = 1 << 20  # of the field; fewer are done before a thread has been asked
-ROOM = 8  # edges in each column that are found at one go: most fields have fewer, and none of it is large
-WIDEST = 1 << 29
+ROOM = 8  # edges of a kind in each column, for which room is made at one go: few fields have more
+WIDEST = 1 << 24
 
 
 class _Field(ctypes.Structure):
@@ -100,7 +100,7 @@ def _found(field: NDArray[Any], level: float, least: Any, part: slice) -> list[_
     rows = _rows(field[held : min(max(part.stop - 2, 0), height - 1) + 1])
     read = _Field(rows.ctypes.data, held, rows.strides[0], rows.itemsize, height, width, float(least), level)
     words = np.empty((2, (width + 2) // 64 + 1), np.uint64)
-    room = ROOM * (width + 3)
+    room = min(ROOM, part.stop - part.start) * (width + 3)
     out, line = [], part.start
     while line < part.stop:
         kinds = [_Kind(np.empty(room, np.int32), np.empty(room)) for _ in range(2)]
