@@ -16,6 +16,7 @@ from marginkit.geometry.sharing import shares, side_by_side
 BYTES_A_SHARE = 1 << 20  # of the field; fewer are done before a thread has been asked
 ROOM = 8  # edges of a kind in each column, for which room is made at one go: few fields have more
 WIDEST = 1 << 24
+BLOCK = 8  # words, as in contours.c
 
 
 class _Field(ctypes.Structure):
@@ -99,7 +100,7 @@ def _found(field: NDArray[Any], level: float, least: Any, part: slice) -> list[_
     held = min(max(part.start - 2, 0), height - 1)
     rows = _rows(field[held : min(max(part.stop - 2, 0), height - 1) + 1])
     read = _Field(rows.ctypes.data, held, rows.strides[0], rows.itemsize, height, width, float(least), level)
-    words = np.empty((2, (width + 2) // 64 + 1), np.uint64)
+    words = np.zeros((2, ((width + 2) // 64 // BLOCK + 1) * BLOCK + 1), np.uint64)
     room = min(ROOM, part.stop - part.start) * (width + 3)
     out, line = [], part.start
     while line < part.stop:

@@ -140,28 +140,44 @@ static void add_words(
     }
 }
 
+enum { BLOCK = 8 };
+
+static inline uint64_t edges_across(const uint64_t *before, const uint64_t *here) { return *before ^ *here; }
+
+/* The word before the first of a row is 0. */
+static inline uint64_t edges_along(const uint64_t *here) { return *here ^ (*here << 1 | here[-1] >> 63); }
+
+/* Whether there is an edge in some words: hardly ever. */
+static inline int differ(const uint64_t *before, const uint64_t *here) {
+    uint64_t some = 0;
+    for (int k = 0; k < BLOCK; k++) some |= edges_across(before + k, here + k) | edges_along(here + k);
+    return some != 0;
+}
+
 /* The crossed edges of lines `line` to last - 1 of the field's height + 3: of each the upright ones, and the level ones
    of the padded row behind it; how many there are of each kind, (lines, 2); and into `first`, (2,), the least row and
-   column of a sample inside that is on one of them. words: room for two padded rows. Returns the line that is next:
-   `last`, or one that may have more edges than there is room left; there is room for width + 3 at least. */
+   column of a sample inside that is on one of them. words: zeros, two rows of whole blocks and one more each. Returns the
+   line that is next: `last`, or one that may have more edges than room is left; there is room for width + 3 at least. */
 API int64_t mk_crossed(
     const Field *field, int64_t line, int64_t last, uint64_t *words, Edges *upright, Edges *level, int64_t *counts,
     int64_t *first
 ) {
     int64_t wide = (field->width + 2) / 64 + 1, p = line;
-    uint64_t *before = words, *here = words + wide;
+    int64_t blocks = (wide + BLOCK - 1) / BLOCK;
+    uint64_t *before = words + 1, *here = before + BLOCK * blocks + 1;
     upright->number = level->number = 0;
     first[0] = first[1] = INT64_MAX;
     fill_row(field, line - 1, wide, before);
     for (; p < last; p++) {
         int64_t had[2] = {upright->number, level->number};
         if (had[0] + field->width + 3 > upright->room || had[1] + field->width + 3 > level->room) break;
-        uint64_t carry = 0;
         fill_row(field, p, wide, here);
-        for (int64_t j = 0; j < wide; j++) {
-            uint64_t word = here[j], across = before[j] ^ word, along = word ^ (word << 1 | carry);
-            carry = word >> 63;
-            if (across | along) add_words(field, p, j, word, across, along, upright, level, first);
+        for (int64_t block = 0; block < BLOCK * blocks; block += BLOCK) {
+            if (!differ(before + block, here + block)) continue;
+            for (int64_t j = block; j < block + BLOCK && j < wide; j++) {
+                uint64_t across = edges_across(before + j, here + j), along = edges_along(here + j);
+                if (across | along) add_words(field, p, j, here[j], across, along, upright, level, first);
+            }
         }
         *counts++ = upright->number - had[0];
         *counts++ = level->number - had[1];
