@@ -221,6 +221,20 @@ def runs(words: Words, shape: tuple[int, ...]) -> tuple[Ints, Ints, Ints]:
     return row, start, stop
 
 
+def beside(words: Words, shape: tuple[int, ...], vertex: Ints) -> Ints:
+    """(n, ndim) the first pixel of a mask that has each of (n, ndim) vertices as a corner; -1 where there is none."""
+    vertex = np.ascontiguousarray(vertex, np.int64)
+    if vertex.ndim != 2 or vertex.shape[1] != len(shape):
+        raise TypeError(f"vertices {vertex.shape}")
+    out, mask, library = np.empty(vertex.shape, np.int64), _mask(words, shape), kernel()
+
+    def call(part: slice) -> None:
+        library.mk_beside(ctypes.byref(mask), pointer(vertex[part]), int64(part.stop - part.start), pointer(out[part]))
+
+    side_by_side(call, shares(len(vertex), POINTS_A_SHARE) if len(vertex) else [])
+    return out
+
+
 def tile_runs(tile: NDArray[Any], top: int, left: int) -> tuple[Ints, Ints, Ints]:
     """Row, start and stop of every run of one value in a tile that is not 0, its first pixel at (top, left)."""
     rows, columns = tile.shape

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from marginkit.geometry import bits
+from marginkit.geometry import bits, compiled
 from marginkit.geometry.bits import Bools, Faces, Ints, PackedMask
 from marginkit.geometry.run_mask import RunMask
 from marginkit.geometry.runs import Runs, runs
@@ -68,6 +68,8 @@ def pixel_beside(mask: Mask, vertex: Ints) -> Ints:
     >>> pixel_beside(bits.pack(np.array([[True, False]])), np.array([[1, 1], [0, 2]])).tolist()
     [[0, 0], [-1, -1]]
     """
+    if compiled.kernel() is not None and isinstance(mask, PackedMask) and mask.words.flags.c_contiguous:
+        return compiled.beside(mask.words, mask.shape, vertex)
     pixel = np.full(vertex.shape, -1, np.int64)
     todo = np.arange(len(pixel))
     for step in product((1, 0), repeat=vertex.shape[1]):

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 import marginkit as mk
 from marginkit.geometry import bits, compiled, facets, runs, sharing, value_runs
+from marginkit.geometry.masks import pixel_beside
 from marginkit.geometry.nearest import Points
 
 pytestmark = pytest.mark.skipif(compiled.kernel() is None, reason=compiled.route())
 KINDS = ("empty", "full", "one", "speckle", "holes", "strands", "rings", "blobs")
+NARROW = (1, 2, 7, 62, 63, 64, 65, 100, 127, 128, 129)
 calm = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
 
@@ -47,8 +49,8 @@ def made(kind: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 @st.composite
-def masks(draw: st.DrawFn) -> np.ndarray:
-    width = draw(st.sampled_from([1, 2, 7, 62, 63, 64, 65, 100, 127, 128, 129]))
+def masks(draw: st.DrawFn, widths: tuple[int, ...] = (*NARROW, 520, 1090)) -> np.ndarray:
+    width = draw(st.sampled_from(widths))
     rest = draw(st.sampled_from([(1,), (2,), (9,), (40,), (1, 1), (1, 5), (4, 1), (5, 7)]))
     return made(draw(st.sampled_from(KINDS)), (*rest, width), draw(st.integers(0, 99)))
 
@@ -63,6 +65,8 @@ def parts(mask: np.ndarray) -> list[np.ndarray]:
         out += [joined.label, np.array(joined.count)]
     table = facets.facets(packed, found)
     out += [table.axis, table.vertex, table.inside, table.outside]
+    rolled = bits.boundary_vertices(bits.pack(np.roll(mask, 2, axis=0)))  # some of them touch no pixel of the mask
+    out += [pixel_beside(packed, out[1]), pixel_beside(packed, rolled)]
     return [*out, np.array(bits.without(packed, bits.pack(np.roll(mask, 1, axis=-1))).count)]
 
 
@@ -110,7 +114,7 @@ def test_the_same_nearest_are_found(seed: int, ndim: int, number: int, askers: i
 
 
 @calm
-@given(masks(), st.integers(0, 99), st.booleans())
+@given(masks(NARROW), st.integers(0, 99), st.booleans())
 def test_many_askers_on_a_grid_find_the_same(mask: np.ndarray, seed: int, apart: bool) -> None:
     """Rows are scanned instead of the tree searched; all shapes of points, and askers on all sides of them."""
     found = np.argwhere(mask.reshape(-1, mask.shape[-1])) - 0.5

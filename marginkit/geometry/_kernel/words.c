@@ -223,3 +223,22 @@ API int64_t mk_runs(
     }
     return ends / 2;
 }
+
+/* For each of n vertices the first pixel of the mask that has it as a corner, in array order; -1 where none has. */
+API void mk_beside(const Mask *mask, const int64_t *vertex, int64_t n, int64_t *pixel) {
+    int64_t ndim = mask->ndim;
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t *at = vertex + ndim * i;
+        int64_t *out = pixel + ndim * i;
+        for (int64_t a = 0; a < ndim; a++) out[a] = -1;
+        for (int step = (1 << ndim) - 1; step >= 0; step--) { /* its bits: whether a step back along each axis */
+            int64_t here[3] = {0, 0, 0};
+            for (int64_t a = 0; a < ndim; a++) here[a] = at[a] - (step >> (ndim - 1 - a) & 1);
+            const uint64_t *row = row_or_null(mask, ndim == 3 ? here[0] : 0, here[ndim - 2]);
+            int64_t x = here[ndim - 1];
+            if (!row || x < 0 || x >= mask->shape[ndim - 1] || !(row[x / 64] >> (x % 64) & 1)) continue;
+            for (int64_t a = 0; a < ndim; a++) out[a] = here[a];
+            break;
+        }
+    }
+}
