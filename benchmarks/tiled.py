@@ -1,15 +1,20 @@
 """The label mask of a whole slide on disk, from its path to the distance of every point of its edge: whole processes.
 
-    python benchmarks/tiled.py [WIDTH HEIGHT | MASK.tif] [--turns=3]
+    python benchmarks/tiled.py [WIDTH HEIGHT | MASK.tif] [--turns=3] [--zarr=FOLDER]
 
 marginkit reads the mask by tiles and gives the whole result; the peer reads it by strips of tiles (tifffile with zarr),
 finds boundary pixels (OpenCV) and asks a k-d tree (SciPy) for the distance at each edge pixel, from centre to centre:
 what an expert would put together for a mask that no transform can hold. ``MASK.tif`` is one that slide_mask.py made
-before. All take turns, page cache warm. Peak memory and CPU seconds (user and system, all threads) are what the system
-says of the process. The peer's least distance must be the upper end of marginkit's interval.
+before. All take turns, page cache warm; marginkit once more with the mask's pages dropped from the cache before (those
+of Python and its libraries stay), where the system lets a file's reader ask for that. Peak memory and CPU seconds (user
+and system, all threads) are what the system says of the process. The peer's least distance must be the upper end of
+marginkit's interval.
 
 A third way asks for the closest pair alone (``marginkit closest``): once without an index of tiles, which makes it, and
 then with it; it must give what the whole result gives. The peer has no way to ask for less.
+
+At last ``marginkit measure`` is asked for the same mask once on the command line, as TIFF and as OME-Zarr (with
+``--zarr=FOLDER`` one that slide_mask.py made before).
 """
 
 from __future__ import annotations
@@ -37,12 +42,12 @@ def ours(path: str) -> dict[str, Any]:
     from marginkit.readers import _tifftiles
     from marginkit.segmenters.masks import parse_select, region_from_picture
 
-    loaded = time.perf_counter()
+    loaded, loaded_cpu = time.perf_counter(), time.process_time()
     picture = opening.open(path, mask=True)
     source: Any = picture.levels[0].read
     source.kept["runs"], tally = _tifftiles.read(source.path, source.pages[0])
     tumor, specimen = (region_from_picture(picture, parse_select(f"label={label}")) for label in ("2", "1+2"))
-    read = time.perf_counter()
+    read, read_cpu = time.perf_counter(), time.process_time()
     found = measure(tumor, specimen, (UM / 1000, UM / 1000), holes="cut")  # the peer does not tell holes apart
     assert found.interval_mm is not None
     return {
@@ -56,6 +61,9 @@ def ours(path: str) -> dict[str, Any]:
         "loading_s": loaded - started,
         "reading_s": read - loaded,
         "measuring_s": time.perf_counter() - read,
+        "loading_cpu_s": loaded_cpu,
+        "reading_cpu_s": read_cpu - loaded_cpu,
+        "measuring_cpu_s": time.process_time() - read_cpu,
     }
 
 
@@ -118,14 +126,50 @@ def peer(path: str) -> dict[str, Any]:
     return {"least_mm": least_mm, "points": len(found), **spent}
 
 
+def _around() -> dict[str, str]:
+    """The environment of a process: compiled modules are kept, as when installed."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"} | HEAP_KEPT
+
+
 def once(route: str, path: str) -> dict[str, Any]:
     """One whole process: what it found, its seconds and its peak memory."""
-    around = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}  # as when installed
-    around |= HEAP_KEPT
     words = [sys.executable, __file__, "--route", route, path]
     started = time.perf_counter()
-    done = subprocess.run(words, capture_output=True, text=True, check=True, env=around)
+    done = subprocess.run(words, capture_output=True, text=True, check=True, env=_around())
     return {**json.loads(done.stdout), "process_s": time.perf_counter() - started}
+
+
+def cold(path: str) -> dict[str, Any] | None:
+    """The whole result with the mask's pages dropped from the cache before; None where the system cannot be asked."""
+    if not hasattr(os, "posix_fadvise"):
+        return None
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)  # pages that are not written yet are not dropped
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(handle)
+    return once("ours", path)
+
+
+def commanded(path: str) -> dict[str, Any]:
+    """``marginkit measure`` of a mask on the command line: its margin, seconds and peak memory."""
+    words = [sys.executable, "-m", "marginkit", "measure", path, "--tumor", f"{path}#label=2", "--holes", "cut"]
+    words += ["--specimen", f"{path}#label=1+2", "--confirm-pixel-size", "--json"]
+    with tempfile.TemporaryFile() as told:
+        started = time.perf_counter()
+        process = subprocess.Popen(words, stdout=told, stderr=subprocess.DEVNULL, env=_around())
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        assert status == 0, status
+        told.seek(0)
+        found = json.load(told)["margins"][0]
+    return {
+        "value_mm": found["value_mm"],
+        "process_s": seconds,
+        "cpu_s": used.ru_utime + used.ru_stime,
+        "peak_mb": used.ru_maxrss / 1024,
+    }
 
 
 def _tables(ways: dict[str, list[dict[str, Any]]], size_mb: float) -> None:
@@ -148,10 +192,15 @@ def _tables(ways: dict[str, list[dict[str, Any]]], size_mb: float) -> None:
     print("| whole process | s | peer ÷ it | CPU s | peer ÷ it | peak MB | points | tiles decoded |")
     print("|---|---|---|---|---|---|---|---|")
     keys = ("process_s", "cpu_s")
-    for route, name, decoded in (("ours", "marginkit", tiles(mine)), ("peer", "strips + boundary + k-d tree", "all")):
+    names = {"ours": "marginkit"}
+    if "cold" in ways:
+        names["cold"] = f"marginkit, mask read from disk ({middle('cold', 'read_mb'):.0f} MB)"
+    for route, name in {**names, "peer": "strips + boundary + k-d tree"}.items():
+        decoded = "all" if route == "peer" else tiles(mine)
         row(name, route, keys, keys, f"{middle(route, 'peak_mb'):.0f}", f"{ways[route][0]['points']:,}", decoded)
-    inside = [f"{middle('ours', f'{part}_s'):.2f} s {part}" for part in ("loading", "reading", "measuring")]
-    print(f"\nOf marginkit's time: {', '.join(inside)}.\n")
+    parts = ("loading", "reading", "measuring")
+    inside = [f"{middle('ours', f'{part}_s'):.2f} ({middle('ours', f'{part}_cpu_s'):.2f}) {part}" for part in parts]
+    print(f"\nOf marginkit's seconds (CPU seconds): {', '.join(inside)}.\n")
     print("| the closest pair, imports done | s | peer ÷ it | CPU s | peer ÷ it | tiles decoded |")
     print("|---|---|---|---|---|---|")
     other = ("call_s", "call_cpu_s")
@@ -166,26 +215,46 @@ def main(words: list[str]) -> None:
     if words[:1] == ["--route"]:
         found = {"ours": ours, "closest": closest, "peer": peer}[words[1]](words[2])
         found["cpu_s"] = time.process_time()
+        found["read_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_inblock * 512 / 1e6
         found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return print(json.dumps(found))
-    from slide_mask import write_tiff
+    from slide_mask import write_tiff, write_zarr
 
-    turns = next((int(word.partition("=")[2]) for word in words if word.startswith("--turns=")), 3)
+    options = dict(word.removeprefix("--").partition("=")[::2] for word in words if word.startswith("--"))
     words = [word for word in words if not word.startswith("--")]
     with tempfile.TemporaryDirectory() as folder:
         path = words[0] if len(words) == 1 else str(Path(folder) / "mask.tif")
+        size = tuple(map(int, words if len(words) == 2 else ("100000", "80000")))
         if len(words) != 1:
-            write_tiff(path, *map(int, words or ("100000", "80000")))
+            write_tiff(path, *size)
         ways: dict[str, list[dict[str, Any]]] = {"ours": [], "closest": [], "peer": []}
-        for _ in range(turns):
+        for _ in range(int(options.get("turns", "3"))):
             for route, found in ways.items():
-                found.append(once(route, path))
+                if route != "cold":
+                    found.append(once(route, path))
+            first = cold(path)
+            if first is not None:
+                ways = {**ways, "cold": [*ways.get("cold", []), first]}
         mine, other = ways["ours"][0], ways["peer"][0]
         pair = ways["closest"][0]
         assert (pair["value_mm"], pair["least_mm"]) == (mine["value_mm"], mine["least_mm"]), (pair, mine)
         assert abs(mine["least_mm"] - other["least_mm"]) <= 1e-9 * other["least_mm"], (mine, other)
         _tables(ways, Path(path).stat().st_size / 1e6)
+        store = options.get("zarr", "")
+        if not store:
+            store = str(Path(folder) / "mask.zarr")
+            write_zarr(store, mine["width"], mine["height"])
+        _commands({"TIFF": commanded(path), "OME-Zarr": commanded(store)}, mine["value_mm"])
     return None
+
+
+def _commands(found: dict[str, dict[str, Any]], value_mm: float) -> None:
+    """Print what the command line took."""
+    print("\n| `marginkit measure --json`, one run | s | CPU s | peak MB |")
+    print("|---|---|---|---|")
+    for name, one in found.items():
+        assert one["value_mm"] == value_mm, one
+        print(f"| {name} | {one['process_s']:.3g} | {one['cpu_s']:.3g} | {one['peak_mb']:.0f} |")
 
 
 if __name__ == "__main__":

@@ -150,25 +150,43 @@ def sha256(path: str | Path) -> str:
 def folder_sha256(folder: str | Path, limit_files: int = 1_000_000) -> str:
     """SHA-256 over the names and digests of every file under a folder, hexadecimal."""
     total = hashlib.sha256()
-    for path in inside(folder, limit_files):
-        total.update(f"{path.relative_to(folder).as_posix()}\0".encode("utf-8", "surrogateescape"))
-        if path.stat().st_size:
+    base = os.fspath(folder)
+    for name in _names(folder, limit_files):
+        path = os.path.join(base, name)
+        total.update(f"{name.replace(os.sep, '/')}\0".encode("utf-8", "surrogateescape"))
+        if os.stat(path).st_size:
             total.update(sha256(path).encode())
     return total.hexdigest()
 
 
 def inside(folder: str | Path, limit_files: int = 1_000_000) -> list[Path]:
     """Every file under a folder, sorted. FileError E-FILE-08 where a link leads out of it."""
+    return [Path(folder, name) for name in _names(folder, limit_files)]
+
+
+def _names(folder: str | Path, limit_files: int) -> list[str]:
+    """The same, from the folder on. Text, not paths: a Zarr of a slide has tens of thousands of them."""
     root = Path(folder).resolve()
-    found: list[Path] = []
-    for path in Path(folder).rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(root):
-            raise FileError("E-FILE-08", "a link leads out of the folder", cause=path.name, file=_shown(folder))
-        if path.is_file():
-            found.append(path)
+    found: list[str] = []
+    todo = [""]
+    while todo:
+        at = todo.pop()
+        try:
+            entries = list(os.scandir(os.path.join(os.fspath(folder), at)))
+        except PermissionError:
+            continue
+        for entry in entries:
+            name = os.path.join(at, entry.name)
+            linked = entry.is_symlink()
+            if linked and not Path(entry.path).resolve().is_relative_to(root):
+                raise FileError("E-FILE-08", "a link leads out of the folder", cause=entry.name, file=_shown(folder))
+            if entry.is_file():
+                found.append(name)
+            elif not linked and entry.is_dir():
+                todo.append(name)
         if len(found) > limit_files:
             raise SizeError("E-SIZE-01", "too many files", cause=f"more than {limit_files}", file=_shown(folder))
-    return sorted(found)
+    return sorted(found, key=lambda name: name.split(os.sep))
 
 
 def litter(name: str) -> bool:

@@ -84,6 +84,12 @@ def _told(picture: Picture) -> str:
 
 
 def _same_shape(region: Region, mask: Picture, picture: Picture) -> Region:
+    same_pixels(mask, picture)
+    return replace(region, spacing_mm=None, origin_px=None)
+
+
+def same_pixels(mask: Picture, picture: Picture) -> None:
+    """Nothing; GridError E-GRID-04 where a mask of the picture's shape states another pixel size."""
     own, whole = _stated(mask), _stated(picture)
     if own is not None and whole is not None:
         pairs = zip(own.spacing_mm[::-1], whole.spacing_mm[::-1])  # in plane only, where one knows no plane gap
@@ -95,7 +101,6 @@ def _same_shape(region: Region, mask: Picture, picture: Picture) -> Region:
                 remedy="Correct one of them, or give --pixel-size.",
                 file=mask.name,
             )
-    return replace(region, spacing_mm=None, origin_px=None)
 
 
 def _stated(picture: Picture) -> Calibration | None:

@@ -46,14 +46,22 @@ def open(
 
 
 def uncalibrated(
-    path: str | Path, *, mask: bool = False, axes: str | None = None, shelves: Iterable[str | Path] = ()
+    path: str | Path,
+    *,
+    mask: bool = False,
+    axes: str | None = None,
+    shelves: Iterable[str | Path] = (),
+    hashed: bool = True,
 ) -> Picture:
-    """The picture with its claims and digest, before anything is decided of its pixel size."""
+    """The picture with its claims and digest, before anything is decided of its pixel size.
+
+    hashed : False where nobody wants the digest, for which the whole file is read.
+    """
     reader = choose(path, shelves)
     before = None if os.path.isdir(path) else files.stamp(path)
     try:
         picture = (getattr(reader, "read_mask", reader.read) if mask else reader.read)(os.fspath(path))
-        digest = files.folder_sha256(path) if before is None else files.sha256(path)
+        digest = _digest(path) if hashed else ""
     except MarginError as error:
         raise error if error.file else error.about(path) from error
     except MemoryError as error:
@@ -61,6 +69,10 @@ def uncalibrated(
     if before is not None:
         files.still(path, before)
     return replace(picture if axes is None else _with_axes(picture, axes), sha256=digest)
+
+
+def _digest(path: str | Path) -> str:
+    return files.folder_sha256(path) if os.path.isdir(path) else files.sha256(path)
 
 
 def calibrated(

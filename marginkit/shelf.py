@@ -22,12 +22,15 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from marginkit.errors import ShelfError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Kind: TypeAlias = Literal["readers", "segmenters", "reports"]
 Folders: TypeAlias = Iterable[str | Path]
@@ -135,7 +138,7 @@ def _import(name: str) -> Callable[[], ModuleType]:
 
 def _find(kind: Kind, extra: Folders) -> Iterator[Found]:
     """What is not marginkit's own."""
-    for point in _points(kind, tuple(sys.path)):
+    for point in _installed(tuple(sys.path))[kind]:
         owner = point.dist.name if point.dist is not None else "an installed package"
         yield Found(point.name, f"{owner} ({point.value})", point.load)
     for folder in _extra_folders(extra):
@@ -151,15 +154,45 @@ def _own(kind: Kind) -> dict[str, Path]:
     return {found[1]: path for found, path in named if found}
 
 
-def _points(kind: Kind, where: tuple[str, ...]) -> list[EntryPoint]:
-    """What installed packages offer of one kind."""
-    return sorted(_installed(where).select(group=f"marginkit.{kind}"), key=lambda p: (p.name, p.value))
-
-
 @functools.lru_cache(maxsize=8)
-def _installed(where: tuple[str, ...]) -> Any:
-    """What installed packages offer, of any kind, looked up once: that reads a file of every package there is."""
-    return entry_points()  # its type changed with Python 3.12; ``select`` is in both
+def _installed(where: tuple[str, ...]) -> dict[str, list[EntryPoint]]:
+    """What installed packages offer, by kind, looked up once: that reads a file of every package there is."""
+    if not _announced(where):
+        return {kind: [] for kind in WANTED}
+    every = _entry_points()  # its type changed with Python 3.12; ``select`` is in both
+    return {
+        kind: sorted(every.select(group=f"marginkit.{kind}"), key=lambda point: (point.name, point.value))
+        for kind in WANTED
+    }
+
+
+def _entry_points() -> Any:
+    from importlib.metadata import entry_points
+
+    return entry_points()
+
+
+def _announced(where: tuple[str, ...]) -> bool:
+    """Whether a package may offer something. The library that knows takes longer to load and to look than a small case
+    to measure; where nothing but plain folders has packages, their texts say as much."""
+    if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
+        return True
+    return any(os.path.isfile(place) or _announces(place or ".") for place in where)
+
+
+def _announces(folder: str) -> bool:
+    try:
+        names = [name for name in os.listdir(folder) if name.lower().endswith(("dist-info", "egg-info"))]
+    except OSError:  # not there, or no folder
+        return False
+    for name in names:
+        try:
+            with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
+                if b"[marginkit." in file.read():
+                    return True
+        except OSError:
+            continue
+    return False
 
 
 def _extra_folders(extra: Folders) -> list[Path]:

@@ -81,8 +81,17 @@ def parse(text: str, segmenters: Iterable[str]) -> Source:
     if call and _OPTION.match(call[2] or ""):
         cause = f"there are {', '.join(known) or 'none'}; and no file of that name exists"
         raise UsageError("E-USE-02", f"no segmenter named {call[1]!r}", cause=cause)
+    return of_file(text)
+
+
+def of_file(text: str) -> FileSource:
+    """The file that ``FILE`` or ``FILE#WHAT`` means, whether there is one of that name or not.
+
+    >>> of_file("no-such-file.tif#label=2")
+    FileSource(path='no-such-file.tif', select='label=2')
+    """
     path, _, select = text.partition("#")
-    return FileSource(path, select)
+    return given(text) or FileSource(path, select)
 
 
 def method(text: str) -> SegmenterSource:

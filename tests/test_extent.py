@@ -47,6 +47,15 @@ def test_flat_hull_is_that_of_qhull() -> None:
     assert len(found) == len(np.unique(found, axis=0))
 
 
+def test_flat_hull_where_corners_fall_one_by_one() -> None:
+    """Behind a far point each corner of an arc is taken out only after the one before it; and points come twice."""
+    angle = np.linspace(0, np.pi / 2, 1000)
+    arc = np.stack([np.sin(angle), 1 - np.cos(angle)], axis=1)
+    points = np.concatenate([arc, arc[::-1], [[2.0, 50.0], [0.0, 0.0], [2.0, 0.5]]])
+    found = flat_hull(points)
+    assert {tuple(p) for p in found.tolist()} == {tuple(p) for p in points[ConvexHull(points).vertices].tolist()}
+
+
 @pytest.mark.parametrize("stretch", [1.0, 1e-3])
 @pytest.mark.parametrize("whole", [False, True])
 def test_many_points_are_thinned_out_only_inside(stretch: float, whole: bool) -> None:

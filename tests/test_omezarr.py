@@ -9,7 +9,9 @@ import pytest
 import zarr
 
 import marginkit.opening as mk
+from marginkit import files
 from marginkit.errors import AxesError, FileError, MarginError
+from marginkit.readers import _zarrkeys
 
 IMAGE = np.arange(3 * 40 * 50, dtype=np.uint16).reshape(3, 40, 50)
 AXES = [{"name": a, "type": "space", "unit": "micrometer"} for a in "zyx"]
@@ -159,3 +161,41 @@ def test_an_ordinary_folder_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     with pytest.raises(FileError, match=r"^notes: no reader knows this file"):
         mk.open(tmp_path / "notes")
+
+
+@pytest.mark.parametrize("lead", [0, 1, 2])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"zarr_format": 2},
+        {"zarr_format": 2, "chunk_key_encoding": {"name": "v2", "separator": "/"}},
+        {},
+        {"shards": (40, 20)},
+        {"chunk_key_encoding": {"name": "v2", "separator": "."}},
+        {"chunk_key_encoding": {"name": "default", "separator": "."}},
+    ],
+)
+def test_chunks_that_are_there_are_those_that_zarr_counts(tmp_path: Path, how: dict[str, Any], lead: int) -> None:
+    """The names too, though zarr is asked for few of them; other files in the folder do not count."""
+    shape, chunks = (*(2, 3)[:lead], 100, 90), (1,) * lead + (20, 10)
+    shards = {"shards": (1,) * lead + how["shards"]} if "shards" in how else {}
+    kind: dict[str, Any] = {"fill_value": 0, "dtype": "u1", "config": {"write_empty_chunks": False}, **how, **shards}
+    array = zarr.create_array(str(tmp_path / "a"), shape=shape, chunks=chunks, **kind)
+    array[..., 10:45, 15:60] = 1
+    (tmp_path / "a" / "notes.txt").write_text("c")
+    array = zarr.open_array(str(tmp_path / "a"), mode="r")
+    found = _zarrkeys.missing(tmp_path / "a", array)
+    assert found == (array.nchunks - array.nchunks_initialized, array.nchunks)
+    assert 0 < found[0] < found[1]
+    name = _zarrkeys.namer(array)
+    for at in ((0,) * lead + (0, 7), (1,) * lead + (3, 12)):
+        assert name(*at) == array.metadata.encode_chunk_key(at)
+
+
+def test_files_of_a_folder_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    for name in ("a/b/2", "a/10", "a.b/1", "a-b", "a/b.c", "B/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    (tmp_path / "within").symlink_to(tmp_path / "a")
+    (tmp_path / "alike").symlink_to(tmp_path / "a-b")
+    assert files.inside(tmp_path) == sorted(path for path in tmp_path.rglob("*") if path.is_file())

@@ -3,6 +3,7 @@
 import importlib
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
@@ -50,7 +51,8 @@ def forget() -> Iterator[None]:
 
 
 def announce(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
-    monkeypatch.setattr(shelf, "entry_points", lambda: EntryPoints(points))
+    monkeypatch.setattr(shelf, "_announced", lambda where: True)
+    monkeypatch.setattr(shelf, "_entry_points", lambda: EntryPoints(points))
 
 
 def test_a_ten_line_file_is_a_reader_a_segmenter_and_a_report(tmp_path: Path) -> None:
@@ -148,3 +150,26 @@ def test_our_own_are_found_by_their_text_and_are_what_they_say(kind: shelf.Kind)
     named = {module.NAME: module for module in modules if hasattr(module, "NAME")}
     assert dict(shelf.load(kind)) == named
     assert all(hasattr(module, word) for module in named.values() for word in shelf.WANTED[kind])
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_package_on_the_path_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, zipped: bool) -> None:
+    """As it is installed: its text names the group, and nothing but marginkit looks for that. A zip is looked into."""
+    texts = {
+        "toyshop.py": READER.format(name="toyshop"),
+        "toyshop-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: toyshop\nVersion: 1.0\n",
+        "toyshop-1.0.dist-info/entry_points.txt": "[marginkit.readers]\ntoyshop = toyshop\n",
+    }
+    place = tmp_path / ("toys.zip" if zipped else "toys")
+    if zipped:
+        with zipfile.ZipFile(place, "w") as archive:
+            for name, text in texts.items():
+                archive.writestr(name, text)
+    for name, text in () if zipped else texts.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    assert "toyshop" not in shelf.load("readers")
+    monkeypatch.syspath_prepend(str(place))
+    assert shelf.load("readers")["toyshop"].NAME == "toyshop"
+    assert shelf.origins("readers")["toyshop"] == "toyshop (toyshop)"
+    sys.modules.pop("toyshop")

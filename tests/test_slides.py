@@ -1,6 +1,8 @@
 """Masks of whole slides, read by tiles: what comes out is what is in the file, and what is the same is decoded once."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import marginkit as mk
-from marginkit.errors import FileError, PixelError
+from marginkit.errors import FileError, PixelError, SizeError
+from marginkit.geometry import compiled, value_runs
 from marginkit.geometry.run_mask import RunMask
 from marginkit.pipeline import Job, measured
-from marginkit.readers import _tifftiles, _zarrtiles
+from marginkit.readers import _tiffpixels, _tifftiles, _tileruns, _zarrtiles
 from marginkit.segmenters import masks
 
 
@@ -53,20 +56,53 @@ def test_every_packing(tmp_path: Path, compression: str | None, big: bool) -> No
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 @given(
     st.integers(0, 2**32 - 1), st.integers(1, 70), st.integers(1, 70), st.sampled_from([(16, 16), (16, 32), (32, 16)]),
-    st.sampled_from([1, 2]), st.sampled_from([0.0, 0.02, 0.5]),
+    st.sampled_from(["u1", "i2", ">u4"]), st.sampled_from([0.0, 0.02, 0.5]),
 )  # fmt: skip
-def test_tiles_threads_and_noise(
-    tmp_path: Path, seed: int, height: int, width: int, tile: tuple[int, int], workers: int, noise: float
+def test_tiles_threads_routes_and_noise(
+    tmp_path: Path, seed: int, height: int, width: int, tile: tuple[int, int], dtype: str, noise: float
 ) -> None:
+    """One thread and two, compiled and NumPy, all tiles at once and a few: the same runs, those of the array."""
     random = np.random.default_rng(seed)
     blocks = random.integers(0, 3, (-(-height // 16), -(-width // 16)), np.uint8)
     array = np.kron(blocks, np.ones((16, 16), np.uint8))[:height, :width]
     array = np.where(random.random(array.shape) < noise, random.integers(0, 3, array.shape, np.uint8), array)
-    source: Any = mk.open(saved(tmp_path / "m.tif", array, tile=tile)).levels[0].read
-    runs, tally = _tifftiles.read(source.path, source.pages[0], workers)
+    order = {"byteorder": ">" if dtype.startswith(">") else "<"}
+    source: Any = mk.open(saved(tmp_path / "m.tif", array.astype(dtype), tile=tile, **order)).levels[0].read
+    found = [_tifftiles.read(source.path, source.pages[0], workers) for workers in (1, 2)]
+    with compiled.switched_off(), pytest.MonkeyPatch.context() as patch:
+        found.append(_tifftiles.read(source.path, source.pages[0], 2))
+        patch.setattr(_tileruns, "TILES_AT_ONCE", 3)
+        patch.setattr(_tileruns, "OPEN_BYTES", 600)  # one tile is open at a time
+        found.append(_tifftiles.read(source.path, source.pages[0], 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tileruns, "OPEN_BYTES", 600)
+        found.append(_tifftiles.read(source.path, source.pages[0], 2))
+    runs, _ = found[0]
     for label in (1, 2):
         assert np.array_equal(np.asarray(runs.mask(lambda value, label=label: value == label)), array == label)
-    assert tally.tiles == tally.absent + tally.known + tally.decoded
+    for other, told in found:
+        assert told.tiles == told.absent + told.known + told.decoded
+        for name in ("row", "start", "stop", "value"):
+            assert np.array_equal(getattr(runs, name), getattr(other, name)), name
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("holes", ["ignore", "cut"])
+def test_a_mask_in_tiles_is_measured_as_an_array(tmp_path: Path, seed: int, holes: Any) -> None:
+    """Every number of the result, on both routes."""
+    random = np.random.default_rng(seed)
+    array = np.roll(labels(), random.integers(0, 60, 2), axis=(0, 1))
+    array[random.random(array.shape) < 0.001] = 0
+    picture = mk.open(saved(tmp_path / "m.tif", array))
+    true = mk.measure(array == 2, array > 0, (0.0005, 0.0005), holes=holes)
+    for off in (False, True):
+        with compiled.switched_off() if off else nullcontext():
+            source: Any = picture.levels[0].read
+            source.kept.clear()
+            parts = [masks.region_from_picture(picture, masks.parse_select(f"label={word}")) for word in ("2", "1+2")]
+            assert isinstance(parts[0].data, RunMask)
+            found = mk.measure(*parts, (0.0005, 0.0005), holes=holes)
+        np.testing.assert_equal(asdict(found), asdict(true))
 
 
 def test_strips_too(tmp_path: Path) -> None:
@@ -82,6 +118,49 @@ def test_what_is_the_same_is_decoded_once(tmp_path: Path) -> None:
     _, tally = _tifftiles.read(source.path, source.pages[0], 1)
     assert tally.tiles == 10_000
     assert tally.known > 9_000
+
+
+def test_noise_is_refused_before_all_of_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    path = saved(tmp_path / "m.tif", random.integers(0, 3, (800, 800), np.uint8))
+    source: Any = mk.open(path).levels[0].read
+    asked: list[int] = []
+    decoded = _tiffpixels.decoded
+    monkeypatch.setattr(_tiffpixels, "decoded", lambda *given: asked.append(1) or decoded(*given))
+    monkeypatch.setattr(value_runs, "MOST_RUNS", 10_000)
+    for workers in (1, 2):
+        with pytest.raises(SizeError, match=r"E-SIZE-01.*more than 10000 runs"):
+            _tifftiles.read(source.path, source.pages[0], workers)
+    assert len(asked) < 1000  # of 2 x 2500
+
+
+def test_the_first_broken_tile_is_named_by_any_number_of_threads(tmp_path: Path) -> None:
+    """Tiles of noise, three of them broken: the first in the file's order is said, whoever meets it."""
+    path = tmp_path / "m.tif"
+    saved(path, np.random.default_rng(5).integers(0, 3, (320, 320), np.uint8))
+    source: Any = mk.open(str(path)).levels[0].read
+    data = bytearray(path.read_bytes())
+    for number in (399, 137, 25):
+        offset, count = int(source.pages[0].offsets[number]), int(source.pages[0].counts[number])
+        data[offset : offset + count] = b"\xa5" * count
+    path.write_bytes(data)
+    for workers in (1, 2, 2, 2):
+        with pytest.raises(FileError, match=r"E-FILE-05.*segment 25 at row"):
+            _tifftiles.read(str(path), source.pages[0], workers)
+
+
+def test_repeated_tiles_of_several_values(tmp_path: Path) -> None:
+    """Bytes that come again and hold two values are not taken for one; tiles at the border of the image neither."""
+    cell = np.zeros((16, 16), np.uint8)
+    cell[:, 8:] = 2
+    array = np.tile(cell, (12, 12))[:185, :187]
+    array[64:128] = 1
+    source: Any = mk.open(saved(tmp_path / "m.tif", array)).levels[0].read
+    for workers in (1, 2):
+        runs, tally = _tifftiles.read(source.path, source.pages[0], workers)
+        for label in (0, 1, 2):
+            assert np.array_equal(np.asarray(runs.mask(lambda value, label=label: value == label)), array == label)
+        assert tally.known >= 4 * 11 - 1
 
 
 def test_the_command_gives_one_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,3 +40,20 @@ def test_measuring_a_pair_of_masks_loads_nothing_heavy(tmp_path: Path, kernel: s
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_a_mask_in_tiles_loads_no_library_of_tiff(tmp_path: Path) -> None:
+    """Our own tags and one codec are enough for a label mask."""
+    import tifffile
+
+    labels = np.zeros((80, 96), np.uint8)
+    labels[8:70, 8:80], labels[20:30, 20:30] = 1, 2
+    scale = {"resolution": (20_000, 20_000), "resolutionunit": "CENTIMETER", "metadata": None}
+    tifffile.imwrite(tmp_path / "mask.tif", labels, tile=(16, 16), compression="zlib", **scale)
+    heavy = ("tifffile", "zarr", "cv2", "skimage", "xarray", "pydicom")
+    words = ["closest", "mask.tif", "--tumor", "2", "--specimen", "1+2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, ",".join(heavy), *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -19,7 +20,7 @@ from scipy import ndimage
 
 import marginkit as mk
 from marginkit import cli, tiled
-from marginkit.errors import CalibrationError, FileError, MarginError, MeasureError
+from marginkit.errors import CalibrationError, FileError, GridError, MarginError, MeasureError, PixelError
 from marginkit.geometry import compiled, tile_pair, value_runs
 from marginkit.geometry.tile_index import TileIndex
 from marginkit.geometry.tile_indexing import indexed
@@ -342,3 +343,130 @@ def test_the_command(mask: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (found["schema"], found["tiles"]["index"], found["tiles"]["all"]) == ("marginkit.closest/1", "read", 1692)
     assert found["value_mm"] < found["tiles"]["bound_mm"]
     assert cli.code_of([*words[:3], "two", *words[4:]]) == 2
+
+
+def two(folder: Path, labels: Labels, tiles: Any = ((16, 16), (32, 16)), **how: Any) -> tuple[Path, Path]:
+    """A mask of the tumor and one of the specimen, in tiles of two sizes."""
+    masks = {"tumor": labels >= TUMOR, "specimen": np.isin(labels, (TISSUE, TUMOR))}
+    for (name, mask), tile in zip(masks.items(), tiles):
+        kind = {"tile": tile, "compression": "zlib", **SCALE, **how.get(name, {})}
+        tifffile.imwrite(folder / f"{name}.tif", mask.astype(np.uint8) * 255, **kind)
+    return folder / "tumor.tif", folder / "specimen.tif"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    kind=st.sampled_from(["specks", "full", "pieces", "pieces"]),
+    shape=st.tuples(st.integers(2, 90), st.integers(2, 90)),
+    tiles=st.tuples(*[st.tuples(st.sampled_from([16, 32]), st.sampled_from([16, 48]))] * 2),
+    holes=st.sampled_from(["ignore", "cut"]),
+)
+def test_two_masks_are_measured_as_one(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    kind: str,
+    shape: tuple[int, int],
+    tiles: Any,
+    holes: Any,
+) -> None:
+    """Value, interval, pair and qualifier are those of ``measure``; the second search reads what the first has kept."""
+    labels = drawn(seed, kind, shape)
+    true = measured(labels, (0.0005, 0.0005), holes)
+    files = two(tmp_path_factory.mktemp("two"), labels, tiles)
+    if true is None:
+        with pytest.raises(MarginError):
+            tiled.between(*files, holes=holes).closest()
+        return
+    first, again = (tiled.between(*files, holes=holes).closest() for _ in range(2))
+    assert first.margin == again.margin
+    assert first.outside_mm2 == again.outside_mm2 == pytest.approx(true.outside)
+    mine = again.margin
+    assert (mine.value_mm, mine.qualifier) == (true.value_mm, true.qualifier)
+    assert mine.interval_mm == true.interval_mm
+    assert (mine.closest is None) == (true.closest is None)
+    if mine.closest is not None and true.closest is not None:
+        assert (mine.closest.tumor_px, mine.closest.edge_px) == (true.closest.tumor_px, true.closest.edge_px)
+    if not again.whole:
+        assert (first.index, again.index) == ("made", "read")
+
+
+def test_few_tiles_of_two_masks_are_decoded(tmp_path: Path) -> None:
+    tumor, specimen = two(tmp_path, slide(1500, 1700), ((32, 48), (64, 32)))
+    made = tiled.between(tumor, specimen).indexed()
+    assert (made.index, made.tiles, made.file) == ("made", 24 * 54, f"{specimen}+tumor.tif.tiles")
+    found = tiled.between(tumor, specimen).closest()
+    assert (found.index, found.name, found.tumor_name) == ("read", "specimen.tif", "tumor.tif")
+    assert 0 < found.decoded <= 20
+    alone = tmp_path / "mask.tif"
+    tifffile.imwrite(alone, slide(1500, 1700), tile=(32, 48), compression="zlib", **SCALE)
+    of_labels = tiled.between(f"{alone}#label=2", f"{alone}#label=1+2").closest()
+    assert of_labels.margin == found.margin == tiled.closest(alone, **ASKED).margin
+    os.utime(tumor, ns=(1, 1))
+    assert "tumor_mask differs" in tiled.between(tumor, specimen).closest().notes[-1]
+
+
+def test_another_choice_of_labels_has_another_index(tmp_path: Path) -> None:
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, slide(160, 200), tile=(32, 32), **SCALE)
+    first = tiled.between(f"{path}#label=2", f"{path}#label=1+2").closest()
+    other = tiled.between(f"{path}#label=2", f"{path}#threshold=1").closest()
+    assert (first.margin, first.index, other.index) == (other.margin, "made", "made")
+    with pytest.raises(PixelError, match=r"mask\.tif: .*E-PIX-05"):
+        tiled.between(str(path), str(path)).closest()
+
+
+def test_masks_that_do_not_lie_on_one_another(tmp_path: Path) -> None:
+    labels = slide(160, 200)
+    coarse = {"resolution": (10_000, 10_000)}
+    with pytest.raises(GridError, match="E-GRID-04"):
+        tiled.between(*two(tmp_path, labels, tumor=coarse)).closest()
+    typed = tiled.between(*two(tmp_path, labels, tumor=coarse), pixel_size="0.5um").closest()
+    true = measured(labels, (0.0005, 0.0005), "ignore")
+    assert true is not None
+    assert typed.margin.value_mm == true.value_mm
+    tumor, specimen = two(tmp_path, labels)
+    tifffile.imwrite(tumor, (labels[:140] >= TUMOR).astype(np.uint8), tile=(16, 16), **SCALE)
+    with pytest.raises(GridError, match="E-GRID-06"):
+        tiled.between(tumor, specimen).closest()
+
+
+def test_a_mask_of_half_the_pixels_is_measured_whole(tmp_path: Path) -> None:
+    labels = slide(320, 400)
+    tumor, specimen = two(tmp_path, labels)
+    tifffile.imwrite(
+        tumor, (labels[::2, ::2] >= TUMOR).astype(np.uint8), tile=(16, 16), **{**SCALE, "resolution": (1e4, 1e4)}
+    )
+    found = tiled.between(tumor, specimen).closest()
+    assert found.whole == "the mask is no plane of labels in tiles"
+    assert found.margin.value_mm is not None
+
+
+def test_the_command_with_two_masks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tumor, specimen = two(tmp_path, slide(600, 700))
+    words = ["closest", "--tumor", str(tumor), "--specimen", f"{specimen}#threshold=128"]
+    assert cli.code_of([*words, "--index-only"]) == 0
+    assert "index of 836 tiles was made: specimen.tif+tumor.tif.tiles" in capsys.readouterr().err
+    assert cli.code_of([*words, "--index-only", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert (made["schema"], made["index"], made["tiles"]) == ("marginkit.closest-index/1", "read", 836)
+    assert cli.code_of([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    true = measured(slide(600, 700), (0.0005, 0.0005), "ignore")
+    assert true is not None
+    assert (found["value_mm"], found["tiles"]["index"]) == (true.value_mm, "read")
+    assert (found["mask"], found["tumor_mask"]) == ("specimen.tif", "tumor.tif")
+    assert cli.code_of(words) == 0
+    assert "tumor.tif" in capsys.readouterr().out
+
+
+def test_an_index_that_cannot_be_made_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mask.png"
+    path.write_bytes(imagecodecs.png_encode(slide(60, 70)))
+    words = ["closest", str(path), "--tumor", "2", "--specimen", "1+2", "--pixel-size", "1um", "--index-only"]
+    assert cli.code_of(words) == 1
+    assert "E-MSR-12" in capsys.readouterr().err
+    tifffile.imwrite(tmp_path / "mask.tif", slide(160, 200), tile=(32, 32), **SCALE)
+    words[1:2] = [str(tmp_path / "mask.tif"), "--index", str(tmp_path / "missing" / "kept.tiles")]
+    assert cli.code_of(words) == 1
+    assert "E-FILE-" in capsys.readouterr().err

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from marginkit.commands.terminal import print_json, print_table, progress, say
 from marginkit.commands.words import Confirm, Json, PixelSize, one_of
 
-EPILOG = "Example: marginkit closest slide_mask.tif --tumor 2 --specimen 1+2"
+if TYPE_CHECKING:
+    from marginkit.tiled import Search
+
+EPILOG = (
+    "Example: marginkit closest slide_mask.tif --tumor 2 --specimen 1+2, or of two masks: "
+    "marginkit closest --tumor tumor.tif --specimen tissue.tif"
+)
 
 
 def closest(
-    mask: Annotated[str, typer.Argument(metavar="MASK", help="Labels in a tiled TIFF or an OME-Zarr.")],
-    tumor: Annotated[str, typer.Option("--tumor", metavar="LABELS", help="Of the tumor: 2, or 2+3.")],
-    specimen: Annotated[str, typer.Option("--specimen", metavar="LABELS", help="Of all tissue, the tumor's too: 1+2.")],
+    tumor: Annotated[
+        str, typer.Option("--tumor", metavar="WHAT", help="Labels of the tumor (2, or 2+3), or its own mask's FILE.")
+    ],
+    specimen: Annotated[
+        str,
+        typer.Option(
+            "--specimen", metavar="WHAT", help="Labels of all tissue, the tumor's too (1+2), or its mask's FILE."
+        ),
+    ],
+    mask: Annotated[
+        str | None, typer.Argument(metavar="[MASK]", help="Labels in a tiled TIFF or an OME-Zarr; none for two masks.")
+    ] = None,
     holes: Annotated[
         str, typer.Option("--holes", metavar="WORD", help="ignore them, or count them as cut.")
     ] = "ignore",
     index: Annotated[
         str | None, typer.Option("--index", metavar="FILE", help="Where the index of tiles is kept; else MASK.tiles.")
     ] = None,
+    index_only: Annotated[bool, typer.Option("--index-only", help="Make the index of tiles, and no more.")] = False,
     pixel_size: PixelSize = None,
     confirm: Confirm = False,
     as_json: Json = False,
@@ -29,28 +46,68 @@ def closest(
     """Find the closest pair in a slide's mask from a few tiles.
 
     The answer is that of measure. An index of what lies in which tile is made once and kept beside the mask; then only
-    tiles that can hold the closest pair are decoded, and the bound that proves it is printed.
+    tiles that can hold the closest pair are decoded, and the bound that proves it is printed. Without MASK, --tumor and
+    --specimen are files, FILE or FILE#label=2 as in measure.
     """
-    from marginkit import showing, tiled
+    from marginkit import tiled
+
+    holes_word = one_of(holes, ("ignore", "cut"), "--holes")
+    labels = None if mask is None else [_labels(*pair) for pair in ((tumor, "--tumor"), (specimen, "--specimen"))]
+    with progress(f"looking for the closest pair in {specimen if mask is None else mask}"):
+        if mask is None or labels is None:
+            search = tiled.between(
+                tumor, specimen, pixel_size=pixel_size, confirm=confirm, holes=holes_word, index=index
+            )
+        else:
+            search = tiled.in_labels(
+                mask,
+                tumor=labels[0],
+                specimen=labels[1],
+                pixel_size=pixel_size,
+                confirm=confirm,
+                holes=holes_word,
+                index=index,
+            )
+        show = _indexed(search, as_json) if index_only else _found(search, as_json)
+    show()
+
+
+def _found(search: Search, as_json: bool) -> Callable[[], None]:
+    """What prints the closest pair, once it has been found."""
+    from marginkit import showing
     from marginkit.tiled import told
 
-    labels = {option: _labels(text, option) for option, text in (("--tumor", tumor), ("--specimen", specimen))}
-    with progress(f"looking for the closest pair in {mask}"):
-        found = tiled.closest(
-            mask,
-            tumor=labels["--tumor"],
-            specimen=labels["--specimen"],
-            pixel_size=pixel_size,
-            confirm=confirm,
-            holes=one_of(holes, ("ignore", "cut"), "--holes"),
-            index=index,
-        )
-    for note in found.notes:
-        say(note)
-    if as_json:
-        print_json(told.document(found))
-    else:
-        print_table(showing.table(("", ""), told.rows(found), found.name))
+    found = search.closest()
+
+    def show() -> None:
+        for note in found.notes:
+            say(note)
+        if as_json:
+            print_json(told.document(found))
+        else:
+            print_table(showing.table(("", ""), told.rows(found), found.name))
+
+    return show
+
+
+def _indexed(search: Search, as_json: bool) -> Callable[[], None]:
+    """What prints how the index was had."""
+    from pathlib import Path
+
+    from marginkit.tiled import told
+
+    made = search.indexed()
+
+    def show() -> None:
+        for note in made.notes:
+            say(note)
+        if as_json:
+            print_json(told.document_of_index(made))
+        else:
+            how = "was made" if made.index == "made" else "is there"
+            say(f"{made.name}: the index of {made.tiles} tiles {how}: {Path(made.file).name}")
+
+    return show
 
 
 def _labels(text: str, option: str) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
 POINTS_A_SHARE = 1 << 12
 COUNTS = (  # functions that return a whole number
     "mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts", "mk_nearest", "mk_least",
-    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_runs", "mk_crossed",
+    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_row", "mk_crossed",
 )  # fmt: skip
 
 _off = False
@@ -235,19 +235,24 @@ def beside(words: Words, shape: tuple[int, ...], vertex: Ints) -> Ints:
     return out
 
 
-def tile_runs(tile: NDArray[Any], top: int, left: int) -> tuple[Ints, Ints, Ints]:
-    """Row, start and stop of every run of one value in a tile that is not 0, its first pixel at (top, left)."""
-    rows, columns = tile.shape
-    if tile.itemsize not in (1, 2, 4, 8) or (columns > 1 and tile.strides[1] != tile.itemsize) or tile.strides[0] < 0:
-        raise TypeError(f"a tile of {tile.dtype} with strides {tile.strides}")
-    sides = [int64(n) for n in (rows, columns, tile.itemsize, tile.strides[0], top, left)]
-    room = 8 * rows  # enough for nearly all
+def tile_row(pieces: Ints, top: int, rows: int, item: int, with_sign: bool) -> tuple[Ints, Ints, Ints, Ints]:
+    """Row, start, stop and value of every run in a row of tiles.
+
+    pieces : (n, 5) from left to right: first column, one beyond the last, value, address and bytes a row of the pixels
+    (address 0: all have the value), which the caller keeps alive. item, with_sign : bytes of a pixel, and their kind.
+    """
+    if item not in (1, 2, 4, 8) or pieces.ndim != 2 or pieces.shape[1] != 5:
+        raise TypeError(f"pieces {pieces.shape} of {item} bytes a pixel")
+    where = pointer(pieces, np.int64)
+    sides = [int64(n) for n in (len(pieces), top, rows, item, with_sign)]
+    room = rows * (2 * len(pieces) + 2)  # enough for nearly all
     while True:
-        found = np.empty((3, room), np.int64)
-        columns_at = [pointer(column) for column in found]
-        number = int(kernel().mk_tile_runs(ctypes.c_void_p(tile.ctypes.data), *sides, int64(room), *columns_at))
+        found = np.empty((4, room), np.int64)
+        columns = [ctypes.c_void_p(found.ctypes.data + 8 * room * k) for k in range(4)]
+        number = int(kernel().mk_tile_row(where, *sides, int64(room), *columns))
         if number <= room:
-            return found[0, :number], found[1, :number], found[2, :number]
+            row, start, stop, value = found[:, :number].copy()
+            return row, start, stop, value
         room = number
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from marginkit.geometry.scene import Floats, Ints
 
 MANY = 200  # points: of more than that most are left out at once
-FEW = 10_000  # points: a hull of so few is found sooner than SciPy is loaded
+FEW = 100_000  # points: a hull of so few is found sooner than SciPy is loaded
+PASSES = 64  # over the points of a hull's side: each takes out about half of those that are no corners
 STRIP = 256  # corners compared at a time
 ROUNDED = 1e-12  # of the greatest square: far more than a sum of products is off
 DIRECTIONS = 32  # of the polygon that leaves out what lies well inside
@@ -102,22 +103,37 @@ def _hull(points: Floats) -> Floats:
 
 
 def flat_hull(points: Floats) -> Floats:
-    """Corners of the convex hull of (n, 2) points (Andrew's monotone chain): for a few thousand sooner than SciPy's is
-    loaded.
+    """Corners of the convex hull of (n, 2) points (Andrew's monotone chain): sooner than SciPy's is loaded.
 
     >>> flat_hull(np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [1.0, 0.5], [1.0, 0.0]])).tolist()
     [[0.0, 0.0], [2.0, 0.0], [1.0, 1.0]]
     """
-    ordered = sorted({(y, x) for y, x in points.tolist()})
-    sides = []
-    for run in (ordered, ordered[::-1]):
-        kept: list[tuple[float, float]] = []
-        for y, x in run:
+    ordered = points[np.lexsort((points[:, 1], points[:, 0]))]
+    ordered = ordered[np.append(True, (ordered[1:] != ordered[:-1]).any(axis=1))]
+    sides: list[list[float]] = []
+    for side in (ordered, ordered[::-1]):
+        kept: list[list[float]] = []
+        for y, x in _bulging(side).tolist():
             while len(kept) > 1:
                 (y0, x0), (y1, x1) = kept[-2:]
                 if (y1 - y0) * (x - x0) - (x1 - x0) * (y - y0) > 0:
                     break
                 kept.pop()
-            kept.append((y, x))
+            kept.append([y, x])
         sides += kept[:-1] if len(kept) > 1 else kept
     return np.array(sides)
+
+
+def _bulging(side: Floats) -> Floats:
+    """The points of one side of a hull, from end to end, without most of those that lie behind their neighbours.
+
+    A point behind the line between the two beside it is no corner, whichever others are taken out with it.
+    """
+    for _ in range(PASSES):
+        back, on = side[1:-1] - side[:-2], side[2:] - side[:-2]
+        bulges = np.ones(len(side), np.bool_)
+        bulges[1:-1] = back[:, 0] * on[:, 1] - back[:, 1] * on[:, 0] > 0
+        if bulges.all():
+            break
+        side = side[bulges]
+    return side

@@ -140,15 +140,16 @@ class LatticeScene:
         """Nearest tumor vertex of one piece for some of its faces; of corners that are equally near the first."""
         asked, of_corner = self._edge_points(faces)
         points, members = self._tumor.by_piece[piece]
-        owner = members[points.nearest(asked)]
+        owner = members.take(points.nearest(asked))
         distance = self._lattice.distance_mm(asked.points_px, self._tumor.points_px, owner)
         point, least = of_corner[0], distance[of_corner[0]]
         for corner in of_corner[1:]:
             nearer = distance[corner] < least
             point = np.where(nearer, corner, point)
             least = np.where(nearer, distance[corner], least)
-        tumor = owner[point]
-        return Nearest(least, asked.points_px[point], self._tumor.points_px[tumor], self._tumor.focus[tumor])
+        tumor = owner.take(point)  # which is several times as fast as an index, for rows of two numbers
+        edge_px, tumor_px = asked.points_px.take(point, axis=0), self._tumor.points_px.take(tumor, axis=0)
+        return Nearest(least, edge_px, tumor_px, self._tumor.focus.take(tumor))
 
     @property
     def pieces(self) -> Components:

@@ -15,6 +15,7 @@ from marginkit.geometry.nearest import Points, squares
 from marginkit.geometry.scene import Floats
 from marginkit.geometry.tile_index import BELOW, FRAME, OUTER, RIGHT, SEVERAL, TileIndex
 from marginkit.geometry.tile_pixels import FaceTable, Fetch, Tile, TumorTable, faces, frame_faces
+from marginkit.geometry.value_runs import among
 
 
 class TooManyTiles(Exception):
@@ -124,7 +125,7 @@ class TiledMask:
         gap = np.maximum(np.maximum(self._boxes[:, [0, 2]] - high, low - self._boxes[:, [1, 3]]), 0)
         away: Floats = np.sqrt(((gap * self.spacing) ** 2).sum(axis=1))
         if SEVERAL not in pieces:
-            away[~np.isin(self._pieces, [*pieces.tolist(), SEVERAL])] = np.inf
+            away[~among(self._pieces, [*pieces.tolist(), SEVERAL])] = np.inf
         return away
 
     def tightened(self, place: int) -> TumorTable:

@@ -18,6 +18,7 @@ from marginkit.geometry import bits, masks
 from marginkit.geometry.bits import Bools, Ints
 from marginkit.geometry.runs import Components, components, gaps, runs
 from marginkit.geometry.tile_index import HOLE, RIGHT, SEVERAL, WITHIN, TileIndex, TileLabels
+from marginkit.geometry.value_runs import among
 
 Fetch = Callable[[int], NDArray[Any]]  # the labels (rows, columns) of a tile by its number
 
@@ -72,8 +73,7 @@ class Tile:
     @cached_property
     def specimen(self) -> Bools:
         """Which of its pixels are specimen."""
-        found: Bools = np.isin(self.labels, np.array(self.index.specimen))
-        return found
+        return among(self.labels, self.index.specimen)
 
     @cached_property
     def _pieces(self) -> Components:
@@ -100,7 +100,7 @@ class Tile:
 
     def tumor(self, labels: tuple[int, ...]) -> TumorTable:
         """The tumor, whose labels are among those of the specimen."""
-        mask = np.isin(self.labels, labels)
+        mask = among(self.labels, labels)
         packed = bits.pack(mask)
         vertex = masks.vertices(packed)
         inner = mask.copy()
@@ -109,7 +109,7 @@ class Tile:
             whole = np.moveaxis(mask, axis, 0)
             along[[0, -1]] = False
             along[1:-1] &= whole[:-2] & whole[2:]
-        pixel = np.argwhere(mask & ~inner).astype(np.int64)
+        pixel = _where(mask & ~inner)
         beside = self.piece(masks.pixel_beside(packed, vertex))
         return TumorTable(vertex + self.origin, beside, pixel + self.origin, self.piece(pixel))
 
@@ -137,9 +137,14 @@ def _across(tile: Tile, axis: int, holes: bool) -> FaceTable:
     """The faces within a tile across one axis."""
     mask = tile.specimen
     before, behind = (mask[:-1], mask[1:]) if axis == 0 else (mask[:, :-1], mask[:, 1:])
-    at = np.argwhere(before != behind).astype(np.int64)
+    at = _where(before != behind)
     step = np.array([1 - axis, axis])
     return _table(tile, at, tile, at + step, before[tuple(at.T)], axis, holes)
+
+
+def _where(mask: Bools) -> Ints:
+    """(n, 2) pixels of a mask, in array order."""
+    return np.stack(np.divmod(np.flatnonzero(mask), mask.shape[1]), axis=1)
 
 
 def _table(a_tile: Tile, a: Ints, b_tile: Tile, b: Ints, inside_a: Bools, axis: int, holes: bool) -> FaceTable:

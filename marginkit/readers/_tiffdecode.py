@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,9 @@ JPEG = (6, 7)
 JPEG2000 = (33003, 33004, 33005, 34712)
 BITS, COMPRESSION, PHOTOMETRIC, FILLORDER, PREDICTOR, JPEG_TABLES = 258, 259, 262, 266, 317, 347
 
-Decoder = Callable[[bytes, int, int], NDArray[Any]]  # (data, index, rows) -> (rows, columns, samples)
+Buffer: TypeAlias = NDArray[np.uint8]
+# (data, index, rows, bytes where the pixels may be put) -> (rows, columns, samples)
+Decoder = Callable[[bytes, int, int, Buffer | None], NDArray[Any]]
 
 
 def choose(ifd: Ifd, decoder: Callable[[Ifd], Any], dtype: np.dtype[Any], columns: int, samples: int) -> Decoder:
@@ -38,14 +41,26 @@ def choose(ifd: Ifd, decoder: Callable[[Ifd], Any], dtype: np.dtype[Any], column
     return _Other(decoder(ifd).decode, compression, line, columns, tables or None)
 
 
-def _expand(data: bytes, compression: int, size: int) -> bytes:
-    """The decompressed bytes, never more than ``size``; ValueError where there are fewer."""
-    from tifffile import TIFF
+@lru_cache
+def _codec(compression: int) -> Callable[..., Any]:
+    """What unpacks a byte codec; tifffile knows the same, and takes longer to load than a slide's mask to decode."""
+    import imagecodecs
 
-    raw = data[:size] if compression == 1 else TIFF.DECOMPRESSORS[compression](data, out=size)
+    if BYTE_CODECS[compression] == "Deflate":  # libdeflate: several times the speed of zlib
+        return imagecodecs.deflate_decode if imagecodecs.DEFLATE.available else imagecodecs.zlib_decode
+    found: Callable[..., Any] = getattr(imagecodecs, f"{BYTE_CODECS[compression].lower()}_decode")
+    return found
+
+
+def _expand(data: bytes, compression: int, size: int, out: Buffer | None = None) -> bytes | Buffer:
+    """The decompressed bytes, never more than ``size``; ValueError where there are fewer."""
+    if compression == 1:
+        raw: Any = data[:size]
+    else:
+        raw = _codec(compression)(data, out=size if out is None else out[:size])
     if len(raw) < size:
         raise ValueError(f"it holds {len(raw)} of {size} bytes")
-    return bytes(raw) if not isinstance(raw, bytes) else raw
+    return raw if isinstance(raw, np.ndarray) else bytes(raw)
 
 
 @dataclass(frozen=True)
@@ -59,9 +74,9 @@ class _Plain:
     columns: int
     samples: int
 
-    def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
+    def __call__(self, data: bytes, index: int, rows: int, out: Buffer | None = None) -> NDArray[Any]:
         size = rows * self.columns * self.samples * self.dtype.itemsize
-        stored = np.frombuffer(_expand(data, self.compression, size), self.dtype.newbyteorder(self.order))
+        stored = np.frombuffer(_expand(data, self.compression, size, out), self.dtype.newbyteorder(self.order))
         array = stored.astype(self.dtype, copy=False).reshape(rows, self.columns, self.samples)
         if self.predictor == 2:
             import imagecodecs
@@ -79,7 +94,7 @@ class _Jpeg:
     columns: int
     samples: int
 
-    def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
+    def __call__(self, data: bytes, index: int, rows: int, out: Buffer | None = None) -> NDArray[Any]:
         _fits(data, rows, self.columns)
         array = _jpeg.strict(_jpeg.joined(self.tables, data, rgb=self.rgb and self.samples == 3), self.samples)
         if array.shape[0] > rows or array.shape[1] > self.columns:
@@ -97,7 +112,7 @@ class _Other:
     columns: int
     tables: bytes | None
 
-    def __call__(self, data: bytes, index: int, rows: int) -> NDArray[Any]:
+    def __call__(self, data: bytes, index: int, rows: int, out: Buffer | None = None) -> NDArray[Any]:
         if self.compression == 1 or self.compression in BYTE_CODECS:
             _expand(data, self.compression, rows * self.line)
         if self.compression in JPEG2000:

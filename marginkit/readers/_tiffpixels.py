@@ -211,13 +211,18 @@ def _segments(item: Page, rows: range, columns: range) -> Iterator[tuple[int, in
                 yield index, sample, row * item.rows, column * item.columns
 
 
-def decoded(item: Page, data: bytes, index: int, top: int, left: int) -> NDArray[Any]:
-    """(rows, columns, samples) of a segment from its bytes; E-FILE-05 names it where it is broken."""
+def decoded(
+    item: Page, data: bytes, index: int, top: int, left: int, out: NDArray[np.uint8] | None = None
+) -> NDArray[Any]:
+    """(rows, columns, samples) of a segment from its bytes; E-FILE-05 names it where it is broken.
+
+    out : bytes for a whole segment, where its pixels may be put.
+    """
     height, count = item.rows if item.tiled else min(item.rows, item.height - top), int(item.counts[index])
     try:
         if len(data) < count:
             raise ValueError(f"{len(data)} of {count} bytes are there")
-        array = item.decode(data, index, height)
+        array = item.decode(data, index, height, out)
         if array.shape[0] < min(height, item.height - top) or array.shape[1] < min(item.columns, item.width - left):
             raise ValueError(f"it holds {array.shape[1]} x {array.shape[0]} pixels")
     except MarginError:

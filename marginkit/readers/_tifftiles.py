@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from marginkit import files
 from marginkit.geometry.value_runs import ValueRuns
 
-from . import _tiffpixels, _tileruns
+from . import _labeltiles, _tiffpixels, _tileruns
 from ._tiffpixels import Page
 
 GAP_BYTES = 1 << 16  # between two tiles that are read in one go
+BLOCK_BYTES = 1 << 24  # which is read in one go, about
 
 
 def read(path: str, page: Page, workers: int | None = None) -> tuple[ValueRuns, _tileruns.Tally]:
@@ -27,11 +29,11 @@ def read(path: str, page: Page, workers: int | None = None) -> tuple[ValueRuns, 
 
 
 @contextmanager
-def opened(path: str, page: Page, stamp: files.Stamp) -> Iterator[_tileruns.OpenTiles]:
+def opened(path: str, page: Page, stamp: files.Stamp) -> Iterator[_labeltiles.OpenTiles]:
     """The page's tiles, to be asked for one by one."""
     table = hashlib.sha256(page.offsets.tobytes() + page.counts.tobytes()).hexdigest()
     with _handle(path) as handle:
-        yield _tileruns.OpenTiles(_Tiles(handle, page), stamp, table)
+        yield _labeltiles.OpenTiles(_Tiles(handle, page), stamp, table)
 
 
 @contextmanager
@@ -45,7 +47,7 @@ def _handle(path: str) -> Iterator[int]:
 
 @dataclass(frozen=True)
 class _Tiles:
-    """Tiles of an open file; meets ``_tileruns.Tiles``."""
+    """Tiles of an open file; meets ``_labeltiles.Tiles``."""
 
     handle: int
     page: Page
@@ -67,10 +69,14 @@ class _Tiles:
     def columns(self) -> int:
         return self.page.columns
 
-    def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
+    @property
+    def tile_bytes(self) -> int:
+        return self.page.rows * self.page.columns * self.page.dtype.itemsize
+
+    def decoded(self, data: bytes, row: int, column: int, out: _labeltiles.Buffer | None = None) -> NDArray[Any]:
         page = self.page
         top, left = row * page.rows, column * page.columns
-        tile = _tiffpixels.decoded(page, data, row * page.across + column, top, left)
+        tile = _tiffpixels.decoded(page, data, row * page.across + column, top, left, out)
         return tile[: page.height - top, : page.width - left, 0]
 
     def one(self, row: int, column: int) -> bytes | None:
@@ -78,22 +84,20 @@ class _Tiles:
         offset, count = int(self.page.offsets[number]), int(self.page.counts[number])
         return None if offset <= 0 or count <= 0 else _tiffpixels.bytes_at(self.handle, count, offset)
 
-    def packed(self, row: int) -> Iterator[tuple[int, bytes | None]]:
-        mine = slice(row * self.page.across, (row + 1) * self.page.across)
-        offsets, counts = self.page.offsets[mine].tolist(), self.page.counts[mine].tolist()
-        at = 0
-        while at < len(offsets):
-            if offsets[at] <= 0 or counts[at] <= 0:
-                yield at, None
-                at += 1
-                continue
-            stop, end = at + 1, offsets[at] + counts[at]
-            while stop < len(offsets) and counts[stop] > 0 and end <= offsets[stop] <= end + GAP_BYTES:
-                end = offsets[stop] + counts[stop]
-                stop += 1
-            block = _tiffpixels.bytes_at(self.handle, end - offsets[at], offsets[at])
-            base = offsets[at]
-            for column in range(at, stop):
-                low = offsets[column] - base
-                yield column, block[low : low + counts[column]]
-            at = stop
+    def packed(self, rows: range, most: int) -> list[bytes | None]:
+        mine = slice(rows.start * self.page.across, rows.stop * self.page.across)
+        start, counts = self.page.offsets[mine], self.page.counts[mine]
+        there = (start > 0) & (counts > 0)
+        found: list[bytes | None] = [b"" if one else None for one in there.tolist()]
+        short = np.flatnonzero(there & (counts <= most))
+        short = short[np.argsort(start[short], kind="stable")]
+        start, stop = start[short], (start + counts)[short]
+        apart = (start[1:] - stop[:-1] > GAP_BYTES) | (start[1:] // BLOCK_BYTES != start[:-1] // BLOCK_BYTES)
+        for some in np.split(np.arange(len(short)), np.flatnonzero(apart) + 1):
+            if len(some):
+                base = int(start[some[0]])
+                block = _tiffpixels.bytes_at(self.handle, int(stop[some].max()) - base, base)
+                ends = zip(short[some].tolist(), (start[some] - base).tolist(), (stop[some] - base).tolist())
+                for at, low, high in ends:
+                    found[at] = block[low:high]
+        return found

@@ -7,8 +7,7 @@ a fill value of null. Chunks at the right and lower side are stored whole, so th
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,7 @@ from marginkit import files
 from marginkit.errors import SizeError
 from marginkit.geometry.value_runs import ValueRuns
 
-from . import _tileruns
+from . import _labeltiles, _tileruns, _zarrkeys
 
 MAX_CHUNK_BYTES = 1 << 30
 Window = Callable[[tuple[slice, slice]], NDArray[Any]]
@@ -36,14 +35,14 @@ def read(
     return _tileruns.read(_checked(_Chunks(folder, array, plane, window), name))
 
 
-def opened(folder: Path, array: Any, plane: tuple[int, int], window: Window, name: str) -> _tileruns.OpenTiles:
+def opened(folder: Path, array: Any, plane: tuple[int, int], window: Window, name: str) -> _labeltiles.OpenTiles:
     """The array's chunks, to be asked for one by one."""
     found = sorted(file for file in folder.rglob("*") if file.is_file())
     stamps = [(file.relative_to(folder).as_posix(), files.stamp(file)) for file in found]
     table = hashlib.sha256(repr([(path, stamp.size, stamp.mtime_ns) for path, stamp in stamps]).encode()).hexdigest()
     latest = max((stamp.mtime_ns for _, stamp in stamps), default=0)
     whole = files.Stamp(sum(stamp.size for _, stamp in stamps), latest)
-    return _tileruns.OpenTiles(_checked(_Chunks(folder, array, plane, window), name), whole, table)
+    return _labeltiles.OpenTiles(_checked(_Chunks(folder, array, plane, window), name), whole, table)
 
 
 def _checked(tiles: _Chunks, name: str) -> _Chunks:
@@ -57,7 +56,7 @@ def _checked(tiles: _Chunks, name: str) -> _Chunks:
 
 @dataclass(frozen=True)
 class _Chunks:
-    """Chunks of a folder; meets ``_tileruns.Tiles``."""
+    """Chunks of a folder; meets ``_labeltiles.Tiles``."""
 
     folder: Path
     array: Any
@@ -89,8 +88,11 @@ class _Chunks:
     @cached_property
     def _there(self) -> set[str]:
         """Names of the files below the folder; one walk is quicker than asking for each."""
-        found = os.walk(self.folder)
-        return {(Path(at) / name).relative_to(self.folder).as_posix() for at, _, names in found for name in names}
+        return _zarrkeys.there(self.folder)
+
+    @cached_property
+    def _name(self) -> Callable[..., str]:
+        return _zarrkeys.namer(self.array)
 
     @cached_property
     def absent(self) -> int:
@@ -104,17 +106,24 @@ class _Chunks:
     def _key(self, row: int, column: int) -> str:
         at = [0] * len(self.array.shape)
         at[self.plane[0]], at[self.plane[1]] = row, column
-        return str(self.array.metadata.encode_chunk_key(tuple(at)))
+        return self._name(*at)
 
     def one(self, row: int, column: int) -> bytes | None:
         key = self._key(row, column)
-        return (self.folder / key).read_bytes() if key in self._there else None
+        if key not in self._there:
+            return None
+        with open(f"{self.folder}/{key}", "rb") as file:
+            return file.read()
 
-    def packed(self, row: int) -> Iterator[tuple[int, bytes | None]]:
-        for column in range(-(-self.width // self.columns)):
-            yield column, self.one(row, column)
+    @property
+    def tile_bytes(self) -> int:
+        return self.rows * self.columns * int(self.array.dtype.itemsize)
 
-    def decoded(self, data: bytes, row: int, column: int) -> NDArray[Any]:
+    def packed(self, rows: range, most: int) -> list[bytes | None]:
+        found = [self.one(row, column) for row in rows for column in range(-(-self.width // self.columns))]
+        return [b"" if data is not None and len(data) > most else data for data in found]
+
+    def decoded(self, data: bytes, row: int, column: int, out: _labeltiles.Buffer | None = None) -> NDArray[Any]:
         top, left = row * self.rows, column * self.columns
         low, right = min(top + self.rows, self.height), min(left + self.columns, self.width)
         return self.window((slice(top, low), slice(left, right)))

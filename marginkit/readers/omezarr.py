@@ -20,7 +20,7 @@ from marginkit.errors import AxesError, FileError, MarginError, PixelError
 from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _ngff, _tileruns, _zarrtiles
+from . import _labeltiles, _ngff, _zarrkeys, _zarrtiles
 from ._window import ranges
 
 NAME = "omezarr"
@@ -51,7 +51,7 @@ def read(path: str) -> Picture:
             raise FileError("E-FILE-10", "levels of mixed types", cause=f"level {dataset!r}", file=name)
         source = Source(path, dataset, size, tuple(keep), len(image.axes), name)
         levels.append(Level(size, (shape[y] / size[y], shape[x] / size[x]), source))
-    missing, total = _missing(first)
+    missing, total = _zarrkeys.missing(Path(path) / image.datasets[0], first)
     dtype = np.dtype(first.dtype).newbyteorder("=")
     notes = list(image.warnings)
     if missing:
@@ -94,7 +94,7 @@ class Source:
         return self.kept["runs"]
 
     @contextmanager
-    def label_tiles(self) -> Iterator[_tileruns.OpenTiles | None]:
+    def label_tiles(self) -> Iterator[_labeltiles.OpenTiles | None]:
         """The level's chunks, to be asked for one by one; None where it is no plane of plain labels."""
         chunks = self._chunks()
         yield None if chunks is None else _zarrtiles.opened(*chunks)
@@ -102,7 +102,7 @@ class Source:
     def _chunks(self) -> tuple[Path, Any, tuple[int, int], _zarrtiles.Window, str] | None:
         """The folder, the array, its axes, and what gives a window of it."""
         array = _array(Path(self.path), self.dataset, self.name)
-        if len(self.keep) != 2 or not _tileruns.plain(array.dtype):
+        if len(self.keep) != 2 or not _labeltiles.plain(array.dtype):
             return None
         plane = (self.keep[0], self.keep[1])
         return Path(self.path) / self.dataset, array, plane, lambda where: self._window(array, where), self.name
@@ -145,9 +145,3 @@ def _kept(axes: str, shape: Sequence[int], name: str) -> list[int]:
     if min(shape) < 1:
         raise PixelError("E-PIX-06", "empty image", cause=f"shape {tuple(shape)}", file=name)
     return [i for i, (axis, n) in enumerate(zip(axes, shape)) if axis in "YX" or n > 1]
-
-
-def _missing(array: Any) -> tuple[int, int]:
-    """(chunks that are not there, all chunks)."""
-    total = int(array.nchunks)
-    return max(0, total - int(array.nchunks_initialized)), total

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from marginkit.errors import FileError, MarginError, PixelError
 from marginkit.geometry.value_runs import ValueRuns
 from marginkit.records import Level, Picture
 
-from . import _colour, _ifd, _openslide, _orient, _tiffpixels, _tifftiles, _tileruns
+from . import _colour, _ifd, _labeltiles, _openslide, _orient, _tiffpixels, _tifftiles
 from ._ifd import Ifd
 from ._tifflayout import Layout, layout
 from ._tiffpixels import EXTRA, PALETTE, Page
@@ -53,25 +54,16 @@ def read_mask(path: str) -> Picture:
 
 
 def _open(path: str, indices: bool) -> Picture:
-    import tifffile
-
     before = files.stamp(path)
     name = Path(path).name
-    logging.getLogger("tifffile").addHandler(_QUIET)
     try:
-        with files.open_regular(path) as stream:
+        with files.open_regular(path) as stream, ExitStack() as library:
             file = _ifd.walk(stream, name)
             if _openslide.owns(file.pages[0]):
                 return _openslide.read(path)
             found = layout(file)
-            stream.seek(0)
-            with tifffile.TiffFile(stream, _multifile=False) as library:
-
-                def decoder(ifd: Ifd) -> Any:
-                    library.filehandle.seek(ifd.offset)
-                    return tifffile.TiffPage(library, index=0)
-
-                sources = [_source(path, before, n, found, decoder, indices) for n in range(len(found.levels))]
+            decoder = _decoder(stream, library)
+            sources = [_source(path, before, n, found, decoder, indices) for n in range(len(found.levels))]
         return _picture(name, found, sources)
     except MarginError:
         raise
@@ -79,6 +71,27 @@ def _open(path: str, indices: bool) -> Picture:
         raise FileError(
             "E-FILE-06", "the TIFF is broken", cause=files.without_folders(str(error), path), file=name
         ) from error
+
+
+def _decoder(stream: BinaryIO, opened: ExitStack) -> Callable[[Ifd], Any]:
+    """What gives tifffile's page of an IFD; the library is loaded for the first that our own decoders leave to it."""
+
+    @cache
+    def library() -> Any:
+        import tifffile
+
+        logging.getLogger("tifffile").addHandler(_QUIET)
+        stream.seek(0)
+        return opened.enter_context(tifffile.TiffFile(stream, _multifile=False))
+
+    def page(ifd: Ifd) -> Any:
+        import tifffile
+
+        file = library()
+        file.filehandle.seek(ifd.offset)
+        return tifffile.TiffPage(file, index=0)
+
+    return page
 
 
 @dataclass(frozen=True)
@@ -142,7 +155,7 @@ class Source:
         return self.kept["runs"]
 
     @contextmanager
-    def label_tiles(self) -> Iterator[_tileruns.OpenTiles | None]:
+    def label_tiles(self) -> Iterator[_labeltiles.OpenTiles | None]:
         """The level's tiles, to be asked for one by one; None where its pixels are no plain labels."""
         if not self._labels:
             yield None
@@ -156,7 +169,7 @@ class Source:
     def _labels(self) -> bool:
         """Whether this is one plane of whole numbers as they were stored."""
         page = self.pages[0]
-        plain = page.samples == 1 and _tileruns.plain(page.dtype) and page.photometric != MIN_IS_WHITE
+        plain = page.samples == 1 and _labeltiles.plain(page.dtype) and page.photometric != MIN_IS_WHITE
         return plain and not (self.lead or self.colour or self.palette is not None or self.orientation != 1)
 
     def _channels(self, array: NDArray[Any], rest: list[range]) -> NDArray[Any]:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from marginkit.errors import AxesError, MarginError, PixelError, SizeError
+from marginkit.geometry.run_mask import RunMask
+from marginkit.geometry.value_runs import ValueRuns, among
 from marginkit.records import Picture, Region
 
 from ._meaning import at_least, grey, meaning, meaning_of_runs
@@ -137,7 +139,20 @@ def _as_runs(picture: Picture, select: Select) -> tuple[Any, str] | None:
     if select.page is not None:
         _inside(select.page, 1, "page")
     runs = find()
-    return None if runs is None else (meaning_of_runs(runs, select.labels, select.threshold), "YX")
+    return None if runs is None else (runs_meant(runs, select), "YX")
+
+
+def runs_meant(runs: ValueRuns, select: Select) -> RunMask:
+    """The region in a plane of labels by its runs; errors as of ``region_from_picture``."""
+    return meaning_of_runs(runs, select.labels, select.threshold)
+
+
+def pixels_meant(pixels: NDArray[Any], select: Select) -> NDArray[np.bool_]:
+    """Which pixels of a part of a plane are in the region; whether the values mean anything only the whole can tell."""
+    if select.threshold is not None:
+        return at_least(pixels, select.threshold)
+    found: NDArray[np.bool_] = among(pixels, select.labels) if select.labels else pixels != 0
+    return found
 
 
 def _planes(picture: Picture, select: Select) -> tuple[NDArray[Any], str]:

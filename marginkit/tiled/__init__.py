@@ -1,4 +1,4 @@
-"""The margin and its closest pair from a label mask in tiles, without measuring, or even decoding, the whole mask.
+"""The margin and its closest pair from masks in tiles, without measuring, or even decoding, all of them.
 
 The surprising thing: nothing is estimated. An index of what lies in which tile, made once and kept beside the mask,
 lets a few tiles prove that no other can hold a nearer pair; the answer is that of ``measure()``, to the last bit.
@@ -6,49 +6,20 @@ lets a few tiles prove that no other can hold a nearer pair; the answer is that 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-
-from marginkit import measuring, opening
-from marginkit.errors import CalibrationError, FileError, MarginError
-from marginkit.geometry import tile_indexing, tile_pair
-from marginkit.geometry.tile_index import TileIndex
-from marginkit.geometry.tile_mask import TiledMask, TooManyTiles
-from marginkit.records import Calibration, Margin, Picture
-from marginkit.segmenters.masks import Select, region_from_picture
+from marginkit import opening, sources
+from marginkit.errors import CalibrationError
+from marginkit.records import Calibration, Picture
+from marginkit.segmenters.masks import parse_select
 from marginkit.tiled import indexfile
-from marginkit.tiled.margin import of_pair
+from marginkit.tiled.labels import OneMask, TwoMasks
+from marginkit.tiled.search import Found as Found
+from marginkit.tiled.search import Indexed as Indexed
+from marginkit.tiled.search import Search as Search
 
-FEW_TILES = 256  # of so many a search pays even where it decodes them all; an estimate
-
-
-@dataclass(frozen=True)
-class Found:
-    """A margin and its proof.
-
-    margin : as of a measurement; of a search without what it does not ask for: focus, piece, length of the edge,
-    whether the line leaves the tissue, and the distance to the image's border unless the tumor is as near to it.
-    outside_mm2 : tumor that lies in no specimen.
-    bound_mm : no pair in tiles that were left packed is nearer; None where none was left.
-    tiles, decoded : of the mask, and those that were decoded for this answer. index : ``read``, ``made`` (the whole
-    mask was read for it, once) or ``none``. whole : why everything was measured instead; empty where it was not.
-    """
-
-    name: str
-    margin: Margin
-    calibration: Calibration
-    outside_mm2: float
-    bound_mm: float | None = None
-    tiles: int = 0
-    decoded: int = 0
-    index: Literal["read", "made", "none"] = "none"
-    whole: str = ""
-    notes: tuple[str, ...] = ()
+Holes = Literal["ignore", "cut"]
 
 
 def closest(
@@ -58,7 +29,7 @@ def closest(
     specimen: tuple[int, ...],
     pixel_size: str | None = None,
     confirm: bool = False,
-    holes: Literal["ignore", "cut"] = "ignore",
+    holes: Holes = "ignore",
     index: str | Path | None = None,
 ) -> Found:
     """The margin of a label mask and its closest pair, from as few tiles as prove it.
@@ -83,6 +54,7 @@ def closest(
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> from tifffile import imwrite
     >>> labels = np.zeros((64, 64), np.uint8)
     >>> labels[8:56, 8:56] = 1
@@ -94,93 +66,71 @@ def closest(
     (6.0, (7.5, 19.5), 'made')
     >>> folder.cleanup()
     """
-    picture = opening.open(mask, pixel_size=pixel_size, confirm=confirm, mask=True)
+    search = in_labels(
+        mask, tumor=tumor, specimen=specimen, pixel_size=pixel_size, confirm=confirm, holes=holes, index=index
+    )
+    return search.closest()
+
+
+def in_labels(
+    mask: str | Path,
+    *,
+    tumor: tuple[int, ...],
+    specimen: tuple[int, ...],
+    pixel_size: str | None = None,
+    confirm: bool = False,
+    holes: Holes = "ignore",
+    index: str | Path | None = None,
+) -> Search:
+    """The search of ``closest``: it can be asked for the pair, or for the index of tiles alone."""
+    picture = _opened(mask, pixel_size, confirm)
+    where = Path(index) if index is not None else indexfile.beside(mask)
+    return Search(OneMask(picture, tumor, specimen), _calibration(picture), holes, where)
+
+
+def between(
+    tumor: str | Path,
+    specimen: str | Path,
+    *,
+    pixel_size: str | None = None,
+    confirm: bool = False,
+    holes: Holes = "ignore",
+    index: str | Path | None = None,
+) -> Search:
+    """The same search in two masks: one of the tumor, one of the specimen.
+
+    tumor, specimen : ``FILE``, or ``FILE#label=1+2`` as in ``marginkit measure``. The pixel size is that of the
+    specimen's mask. index : None: beside that mask, named after both. Two masks of other shapes are measured whole.
+
+    GridError E-GRID-04 and others where the two do not lie on one another; else as ``closest``.
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from tifffile import imwrite
+    >>> tissue, focus = np.zeros((2, 64, 64), np.uint8)
+    >>> tissue[8:56, 8:56] = focus[20:30, 20:30] = 255
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> for name, pixels in (("tissue", tissue), ("focus", focus)):
+    ...     imwrite(f"{folder.name}/{name}.tif", pixels, tile=(16, 16))
+    >>> search = between(f"{folder.name}/focus.tif", f"{folder.name}/tissue.tif", pixel_size="0.5mm")
+    >>> search.closest().margin.value_mm
+    6.0
+    >>> folder.cleanup()
+    """
+    mine, other = (sources.of_file(str(text)) for text in (specimen, tumor))
+    picture = _opened(mine.path, pixel_size, confirm)
+    tumor_picture = picture if other.path == mine.path else _opened(other.path, None, False)
+    labels = TwoMasks(picture, parse_select(mine.select), tumor_picture, parse_select(other.select))
+    where = Path(index) if index is not None else indexfile.beside_two(mine.path, other.path)
+    return Search(labels, _calibration(picture), holes, where)
+
+
+def _opened(mask: str | Path, pixel_size: str | None, confirm: bool) -> Picture:
+    """A mask; without its digest, for which all of it would be read."""
+    return opening.calibrated(opening.uncalibrated(mask, mask=True, hashed=False), pixel_size, confirm=confirm)
+
+
+def _calibration(picture: Picture) -> Calibration:
     if picture.calibration is None:
         raise picture.refusal or CalibrationError("E-CAL-01", "pixel size missing", file=picture.name)
-    job = _Job(mask, picture, picture.calibration, tumor, specimen, holes)
-    opened = getattr(picture.levels[0].read, "label_tiles", None)
-    if opened is None or picture.axes != "YX":
-        return job.whole("the mask is no plane of labels in tiles")
-    with opened() as tiles:
-        if tiles is None:
-            return job.whole("the mask is no plane of labels in tiles")
-        return job.searched(tiles, Path(index) if index is not None else indexfile.beside(mask))
-
-
-@dataclass
-class _Job:
-    """What was asked."""
-
-    mask: str | Path
-    picture: Picture
-    calibration: Calibration
-    tumor: tuple[int, ...]
-    specimen: tuple[int, ...]
-    holes: Literal["ignore", "cut"]
-    notes: tuple[str, ...] = ()
-
-    def whole(self, why: str) -> Found:
-        """The answer from a measurement of everything."""
-        tumor, specimen = (
-            region_from_picture(self.picture, Select(labels=labels)) for labels in (self.tumor, self.specimen)
-        )
-        found = measuring.measure(
-            tumor,
-            specimen,
-            self.calibration.spacing_mm,
-            holes=self.holes,
-            relative_uncertainty=self.calibration.relative_uncertainty,
-        )
-        return self._found(found.margins[0], outside_mm2=found.outside, whole=why)
-
-    def _found(self, margin: Margin, *, outside_mm2: float, **more: Any) -> Found:
-        made = Found(self.picture.name, margin, self.calibration, outside_mm2)
-        return replace(made, notes=(*self.picture.warnings, *self.notes), **more)
-
-    def searched(self, tiles: Any, path: Path) -> Found:
-        """The answer from single tiles, or from a measurement of everything where they cannot give it."""
-        try:
-            index, how = self._index(tiles, path)
-        except MarginError as error:
-            if error.code != "E-SIZE-01":
-                raise
-            return self.whole(error.cause)
-        inside = tuple(label for label in self.tumor if label in self.specimen)
-        spacing_mm = (self.calibration.spacing_mm[0], self.calibration.spacing_mm[1])
-        if not index.count(inside):
-            return self.whole("no tile has tumor in the specimen")
-        across, most = index.grid.across, max(FEW_TILES, len(index.holds) // 20)
-        searched = TiledMask(index, inside, spacing_mm, lambda number: tiles.pixels(*divmod(number, across)), most)
-        try:
-            pair = tile_pair.closest(searched, self.holes == "cut")
-        except TooManyTiles:
-            return self.whole(f"more than {most} of {len(index.holds)} tiles can hold the closest pair")
-        if pair is None:
-            return self.whole("no cut edge on a piece that holds tumor")
-        stray = index.count(tuple(set(self.tumor) - set(self.specimen)))
-        return self._found(
-            of_pair(pair, spacing_mm, self.calibration.relative_uncertainty),
-            outside_mm2=stray * float(np.prod(spacing_mm)),
-            bound_mm=pair.bound_mm if np.isfinite(pair.bound_mm) else None,
-            tiles=len(index.holds),
-            decoded=len(searched.decoded),
-            index=how,
-        )
-
-    def _index(self, tiles: Any, path: Path) -> tuple[TileIndex, Literal["read", "made"]]:
-        """The index of the mask as it is now, and whether it was there."""
-        state = {"bytes": tiles.stamp.size, "mtime_ns": tiles.stamp.mtime_ns, "table_sha256": tiles.table_sha256}
-        if os.path.exists(path):
-            try:
-                return indexfile.read(path, state, self.specimen), "read"
-            except FileError as error:
-                if error.code not in ("E-FILE-06", "E-FILE-15"):
-                    raise
-                self.notes = (*self.notes, f"{error}; it is made again")
-        find: Callable[[], Any] = getattr(self.picture.levels[0].read, "value_runs")  # noqa: B009 - of a reader's source
-        made = tile_indexing.indexed(find(), (tiles.tiles.rows, tiles.tiles.columns), self.specimen)
-        try:
-            indexfile.write(path, made, state)
-        except FileError as error:
-            self.notes = (*self.notes, f"the index of tiles was not kept: {error}")
-        return made, "made"
+    return picture.calibration

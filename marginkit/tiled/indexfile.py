@@ -34,6 +34,12 @@ def beside(mask: str | Path) -> Path:
     return whole.with_name(whole.name + SUFFIX)
 
 
+def beside_two(specimen: str | Path, tumor: str | Path) -> Path:
+    """The name of the index of two masks."""
+    whole = Path(specimen).absolute()
+    return whole.with_name(f"{whole.name}+{Path(tumor).absolute().name}{SUFFIX}")
+
+
 def write(path: str | Path, index: TileIndex, mask: dict[str, Any]) -> None:
     """Write an index. ``mask``: what tells that its mask is the same (``bytes``, ``mtime_ns``, ``table_sha256``)."""
     arrays = _arrays(index)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from marginkit.tiled import Found
+from marginkit.tiled import Found, Indexed
 from marginkit.wording import interval, millimetres, shown
 
 SCHEMA = "marginkit.closest/1"
+INDEX_SCHEMA = "marginkit.closest-index/1"
 
 
 def document(found: Found) -> dict[str, Any]:
@@ -18,6 +20,7 @@ def document(found: Found) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "mask": found.name,
+        "tumor_mask": found.tumor_name or None,
         "calibration": {"source": found.calibration.source, "detail": found.calibration.detail},
         "spacing_mm": list(found.calibration.spacing_mm),
         "value_mm": margin.value_mm,
@@ -34,9 +37,23 @@ def document(found: Found) -> dict[str, Any]:
     }
 
 
+def document_of_index(made: Indexed) -> dict[str, Any]:
+    """What is said of an index alone, as JSON."""
+    return {
+        "schema": INDEX_SCHEMA,
+        "mask": made.name,
+        "file": Path(made.file).name,
+        "tiles": made.tiles,
+        "index": made.index,
+        "warnings": list(made.notes),
+    }
+
+
 def rows(found: Found) -> Iterator[tuple[str, str]]:
     """The same in words."""
     margin = found.margin
+    if found.tumor_name:
+        yield "tumor", found.tumor_name
     within = f" ({interval(margin)})" if interval(margin) else ""
     yield "margin", f"{shown(margin)}{within}"
     if margin.reason:

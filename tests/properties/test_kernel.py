@@ -183,13 +183,28 @@ def test_grids_that_differ_are_measured_the_same() -> None:
     labels=st.integers(1, 4),
     cut=st.integers(0, 3),
 )
-def test_tiles_have_the_same_runs(dtype: str, shape: tuple[int, int], seed: int, labels: int, cut: int) -> None:
+def test_rows_of_tiles_have_the_same_runs(dtype: str, shape: tuple[int, int], seed: int, labels: int, cut: int) -> None:
+    """Tiles of noise between spans of one value, with gaps, the last one reaching beyond the image."""
     rng = np.random.default_rng(seed)
-    tile = np.repeat(rng.integers(-1 if dtype[0] == "i" else 0, labels, shape), 3, axis=1).astype(dtype)
-    tile = tile[: max(1, len(tile) - cut), : tile.shape[1] - cut]  # of a tile that reaches beyond the image
-    found = value_runs.of_tile(tile, 5, 70)
+    pieces, left = [], 3
+    for _ in range(rng.integers(1, 6)):
+        tile = np.repeat(rng.integers(-1 if dtype[0] == "i" else 0, labels, shape), 3, axis=1).astype(dtype)
+        kind = rng.integers(0, 3)
+        tile = tile[:, : max(1, tile.shape[1] - cut)] if kind == 0 else tile
+        value = int(tile[0, 0])
+        piece = value_runs.Piece(left, left + tile.shape[1], value, None if kind == 2 else tile)
+        pieces.append(piece)
+        left = piece.right + (int(rng.integers(0, 9)) if kind == 1 else 0)
+    found = value_runs.row_of_tiles(range(5, 5 + shape[0]), pieces, left + 4)
     with compiled.switched_off():
-        true = value_runs.of_tile(tile, 5, 70)
+        true = value_runs.row_of_tiles(range(5, 5 + shape[0]), pieces, left + 4)
+    pixels = np.zeros((shape[0], left + 4), np.int64)
+    for piece in pieces:
+        pixels[:, piece.left : piece.right] = piece.value if piece.tile is None else piece.tile
+    seen = np.zeros_like(pixels)
+    for row, start, stop, value in zip(found.row, found.start, found.stop, found.value):
+        seen[row - 5, start:stop] = value
+    assert np.array_equal(seen, pixels)
     for name in ("row", "start", "stop", "value"):
         assert np.array_equal(getattr(found, name), getattr(true, name)), name
 
