@@ -13,10 +13,13 @@ import numpy as np
 
 from marginkit.errors import AxesError, GridError, MeasureError, OutlineError, PixelError
 from marginkit.geometry.run_mask import RunMask
+from marginkit.geometry.sharing import side_by_side
 from marginkit.records import Region
 
 Given: TypeAlias = Any  # an array, a shapely (Multi)Polygon or a Region: checked at run time, here and only here
 WANTED = "a bool mask, a float probability in [0, 1] or a shapely (Multi)Polygon"
+
+RANGE_NUMBERS = 1 << 17  # looked at in one go
 
 
 def as_region(argument: str, given: Given) -> Region:
@@ -68,7 +71,7 @@ def _array(argument: str, array: Any) -> Region:
 
 
 def _probability(argument: str, array: Any) -> Any:
-    low, high = (float(array.min()), float(array.max())) if array.size else (0.0, 0.0)
+    low, high = _range(array)
     if np.isnan(low) or np.isnan(high):
         bad = int(np.isnan(array).sum())
         raise PixelError("E-PIX-03", f"{argument} holds NaN", cause=f"{bad} of {array.size} pixels")
@@ -82,6 +85,18 @@ def _probability(argument: str, array: Any) -> Any:
     return array
 
 
+def _range(array: Any) -> tuple[float, float]:
+    """Least and greatest number, NaN where one is: both of some rows while they are in the cache."""
+    if not array.size or not array.ndim:
+        return (float(array), float(array)) if array.size else (0.0, 0.0)
+    rows = max(1, RANGE_NUMBERS * len(array) // array.size)
+    found = side_by_side(
+        lambda at: (array[at : at + rows].min(), array[at : at + rows].max()), range(0, len(array), rows)
+    )
+    low, high = zip(*found)
+    return float(np.min(low)), float(np.max(high))
+
+
 def is_empty(region: Region) -> bool:
     """Whether nothing is in the region (for a probability: nothing reaches one half)."""
     if region.kind == "polygon":
@@ -89,7 +104,7 @@ def is_empty(region: Region) -> bool:
     if isinstance(region.data, RunMask):
         return not region.data.any()
     array = np.asarray(region.data)
-    return not bool(array.any() if region.kind == "mask" else (array >= 0.5).any())
+    return not bool(array.any() if region.kind == "mask" else array.max(initial=0) >= 0.5)
 
 
 def check_grids(tumor: Region, specimen: Region) -> int:

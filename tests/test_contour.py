@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 from shapely.geometry import MultiPolygon, Point, box
 
+from marginkit.geometry import contour
 from marginkit.geometry.contour import half_contour, mask_contour, smoothed, tumor_contour
 
 SIZE = 48
@@ -107,6 +108,21 @@ def test_smoothed_half_plane_is_exact_and_meets_the_border_squarely() -> None:
     assert level.area == pytest.approx(45, abs=1e-9)
     assert level.bounds[0] == level.bounds[1] == 0
     assert level.bounds[3] == 9
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.tuples(st.integers(1, 60), st.integers(1, 90)), st.sampled_from([0, 0.001, 0.01, 0.5, 1]), st.integers(0, 999)
+)
+def test_smoothing_where_pixels_differ_is_smoothing_everywhere(
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], share: float, seed: int
+) -> None:
+    monkeypatch.setattr(contour, "BAND_PX", 7)
+    rng = np.random.default_rng(seed)
+    mask = np.logical_xor.accumulate(rng.random(shape) < share, axis=seed % 2) ^ (rng.random(shape) < share / 10)
+    soft = ndimage.gaussian_filter(mask.astype(float), 1.0, mode="nearest", truncate=4.0)
+    apart = np.maximum(np.abs(soft - 0.5), 0.05)
+    np.testing.assert_array_equal(smoothed(mask), np.where(mask, 0.5 + apart, 0.5 - apart))
 
 
 def test_whole_image_is_its_frame() -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
@@ -31,7 +30,7 @@ WORDS_A_SHARE = 1 << 15  # fewer are done before a thread has been asked
 POINTS_A_SHARE = 1 << 12
 COUNTS = (  # functions that return a whole number
     "mk_count_without", "mk_vertices", "mk_faces", "mk_runs", "mk_components", "mk_parts", "mk_nearest", "mk_least",
-    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_row", "mk_unfilter",
+    "mk_grid_nearest", "mk_on_grid", "mk_segments_nearest", "mk_followed", "mk_tile_row", "mk_unfilter", "mk_crossed",
 )  # fmt: skip
 
 _off = False
@@ -282,15 +281,15 @@ def components(row: Ints, start: Ints, stop: Ints, shape: tuple[int, ...], corne
     return int(count), label
 
 
-def followed(chain: Ints) -> list[Ints]:
-    """The members of each ring of a chain, in order, each ring from its least member."""
+def followed(chain: Ints) -> tuple[Ints, Ints]:
+    """The members of all rings of a chain, in order, each ring from its least member; and where each ring ends."""
     chain = np.ascontiguousarray(chain, np.int64)
     number = len(chain)
     if number and (chain.min() < 0 or chain.max() >= number):
         raise TypeError("a chain that leads out of itself")
     member, ends, seen = np.empty(number, np.int64), np.empty(number, np.int64), np.zeros(number, np.uint8)
     rings = kernel().mk_followed(pointer(chain), int64(number), pointer(seen), pointer(member), pointer(ends))
-    return [member[a:b] for a, b in pairwise([0, *ends[:rings].tolist()])]
+    return member, ends[:rings]
 
 
 def count_upto(keys: Ints, query: Ints) -> Ints:

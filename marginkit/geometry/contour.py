@@ -25,9 +25,12 @@ from shapely.geometry import MultiPolygon, Polygon
 from marginkit.geometry.crossings import rings
 from marginkit.geometry.polygon import multi
 from marginkit.geometry.scene import Bools, Floats, Ints
+from marginkit.geometry.sharing import side_by_side
 from marginkit.geometry.tracing import assembled
 
 SIGMA_PX = 1.0
+REACH_PX = 4  # of the Gaussian
+BAND_PX = 128  # rows smoothed at a time
 KEPT_APART = 0.05
 HALF = 0.5
 
@@ -41,21 +44,40 @@ def half_contour(field: Any, level: float = HALF) -> MultiPolygon:
     (1.0, 0.0, 2.0, 1.0)
     """
     samples = field if isinstance(field, np.ndarray) and field.dtype.kind == "f" else np.asarray(field, np.float64)
-    return assembled([ring for ring in (_on_image(r, samples.shape) for r in rings(samples, level)) if len(ring) > 2])
+    points, ends = rings(samples, level)
+    return assembled(*_distinct(_on_image(points, samples.shape), ends))
 
 
-def _on_image(ring: Floats, shape: tuple[int, ...]) -> Floats:
-    """An unclosed ring in (x, y) pixel corners, from (y, x) index units.
+def _on_image(points: Floats, shape: tuple[int, ...]) -> Floats:
+    """Points in (x, y) pixel corners, from (y, x) index units.
 
     For one step the last samples go on, so half of it may stand for the half pixel up to the border; whatever lies
     beyond is laid flat on the border.
     """
-    index = ring
-    top = np.array(shape) - 1.0
-    index = np.where(index < 0, np.maximum(index / 2, -0.5), index)
-    index = np.where(index > top, np.minimum(top + (index - top) / 2, top + 0.5), index)
-    xy: Floats = index[:, ::-1] + 0.5
-    return xy[np.any(xy != np.roll(xy, 1, axis=0), axis=1)]
+    xy = np.empty(points.shape)
+    for axis, top in enumerate(np.array(shape) - 1.0):
+        index = points[:, axis]
+        before, behind = np.flatnonzero(index < 0), np.flatnonzero(index > top)
+        out = xy[:, 1 - axis]
+        np.add(index, 0.5, out=out)
+        out[before] = np.maximum(index[before] / 2, -0.5) + 0.5
+        out[behind] = np.minimum(top + (index[behind] - top) / 2, top + 0.5) + 0.5
+    return xy
+
+
+def _distinct(points: Floats, ends: Ints) -> tuple[Floats, Ints]:
+    """The points of unclosed rings that differ from the one before, and the ends of those rings that have three."""
+    if not len(ends):
+        return points, ends
+    number = np.diff(ends, prepend=0)
+    before = np.roll(points, 1, axis=0)
+    before[ends - number] = points[ends - 1]
+    moved = (points[:, 0] != before[:, 0]) | (points[:, 1] != before[:, 1])
+    left = np.add.reduceat(moved, ends - number, dtype=np.int64)
+    rings_kept = left > 2
+    if not rings_kept.all():
+        moved &= np.repeat(rings_kept, number)
+    return points if moved.all() else points[moved], np.cumsum(left[rings_kept])
 
 
 def mask_contour(mask: Bools) -> MultiPolygon:
@@ -64,10 +86,53 @@ def mask_contour(mask: Bools) -> MultiPolygon:
 
 
 def smoothed(mask: Bools) -> Floats:
-    """The mask smoothed, every pixel still on its own side of one half, at least ``KEPT_APART`` from it."""
-    soft = ndimage.gaussian_filter(mask.astype(np.float64), SIGMA_PX, mode="nearest", truncate=4.0)
+    """The mask smoothed, every pixel still on its own side of one half, at least ``KEPT_APART`` from it.
+
+    Where all pixels within ``REACH_PX`` are alike nothing is to be smoothed: most of a 2-D mask.
+    """
+    if mask.ndim != 2:
+        return _smoothed(mask)
+    height = len(mask)
+    out = np.zeros(mask.shape)  # memory that is never written costs nothing
+    alike = _smoothed(np.ones((2 * REACH_PX + 1,) * 2, bool))[REACH_PX, REACH_PX]  # one, but for rounding
+
+    def fill(top: int) -> None:
+        bottom, first = min(top + BAND_PX, height), max(top - REACH_PX, 0)
+        rows = mask[first : bottom + REACH_PX]
+        some, every = np.logical_or.reduce(rows), np.logical_and.reduce(rows)
+        if not some.any():
+            return
+        first_column, last = np.flatnonzero(some)[[0, -1]].tolist()
+        held = slice(first_column, last + 1)
+        out[top:bottom, held] = np.where(some[held], alike, 0.0)
+        for left, right in _spans(some, every):
+            start = max(left - REACH_PX, 0)
+            near = _smoothed(rows[:, start : right + REACH_PX])
+            out[top:bottom, left:right] = near[top - first : bottom - first, left - start : right - start]
+
+    side_by_side(fill, range(0, height, BAND_PX))
+    return out
+
+
+def _smoothed(mask: Bools) -> Floats:
+    soft = ndimage.gaussian_filter(mask.astype(np.float64), SIGMA_PX, mode="nearest", truncate=REACH_PX / SIGMA_PX)
     apart = np.maximum(np.abs(soft - HALF), KEPT_APART)
     return np.where(mask, HALF + apart, HALF - apart)
+
+
+def _spans(some: Bools, every: Bools) -> list[tuple[int, int]]:
+    """(first, stop) of columns within reach of pixels that differ, given which columns have some and which have all."""
+    mixed = some & ~every
+    turned = some[1:] != some[:-1]
+    mixed[1:] |= turned
+    mixed[:-1] |= turned
+    column = np.flatnonzero(mixed)
+    if not len(column):
+        return []
+    gap = np.flatnonzero(np.diff(column) > 2 * REACH_PX)
+    left = np.maximum(column[np.append(0, gap + 1)] - REACH_PX, 0)
+    right = np.minimum(column[np.append(gap, len(column) - 1)] + REACH_PX + 1, len(some))
+    return list(zip(left.tolist(), right.tolist()))
 
 
 def tumor_contour(tumor: Bools, specimen: Bools, field: Floats) -> MultiPolygon:
@@ -77,15 +142,35 @@ def tumor_contour(tumor: Bools, specimen: Bools, field: Floats) -> MultiPolygon:
         where ``specimen`` is set and below elsewhere.
     """
     own = smoothed(tumor)
+    if not _meets_outside(tumor, specimen):
+        return half_contour(own)
     outside = ~specimen
     for step in ((0, 1), (1, 0)):
         for here, there in (_pairs(step), _pairs(step)[::-1]):
             meets = tumor[here] & outside[there]
+            if not meets.any():
+                continue
             own[here][meets] = field[here][meets]
             own[there][meets] = field[there][meets]
     drawn = half_contour(own)
     wedges = _wedges(tumor, outside, own, field)
     return multi(shapely.union_all([drawn, *wedges])) if wedges else drawn
+
+
+def _meets_outside(tumor: Bools, specimen: Bools) -> bool:
+    """Whether a pixel of the tumor has one outside the specimen among its eight neighbours; some rows at a time."""
+    for top in range(0, len(tumor), BAND_PX):
+        rows = slice(max(top - 1, 0), top + BAND_PX + 1)
+        near, all_inside = tumor[rows], specimen[rows].copy()
+        if not near.any():
+            continue
+        for axis in (0, 1):  # a pixel, the one before it and the one behind it
+            line, before = np.moveaxis(all_inside, axis, 0), np.moveaxis(all_inside.copy(), axis, 0)
+            line[1:] &= before[:-1]
+            line[:-1] &= before[1:]
+        if (near & ~all_inside).any():
+            return True
+    return False
 
 
 def _pairs(step: tuple[int, int]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -103,7 +188,10 @@ def _wedges(tumor: Bools, outside: Bools, own: Floats, field: Floats) -> list[Po
         for columns in (1, -1):
             flip = (slice(None, None, rows), slice(None, None, columns))
             t, o, b = tumor[flip], outside[flip], between[flip]
-            corner = np.argwhere(t[:-1, :-1] & o[1:, 1:] & b[:-1, 1:] & b[1:, :-1])
+            meets = t[:-1, :-1] & o[1:, 1:]
+            if not meets.any():
+                continue
+            corner = np.argwhere(meets & b[:-1, 1:] & b[1:, :-1])
             wedges += [_wedge(at, rows, columns, own, field) for at in _unflipped(corner, tumor.shape, rows, columns)]
     return wedges
 

@@ -77,6 +77,8 @@ def cut(segments: Floats, parts: Ints) -> tuple[Floats, Ints]:
     >>> cut(np.array([[[0.0, 0.0], [0.0, 3.0]]]), np.array([3]))[0][:, 0].tolist()
     [[0.0, 0.0], [0.0, 1.0], [0.0, 2.0]]
     """
+    if (parts == 1).all():
+        return segments, np.arange(len(parts))
     parent = np.repeat(np.arange(len(parts)), parts)
     step = np.arange(len(parent)) - np.repeat(np.cumsum(parts) - parts, parts)
     start, end = segments[parent, 0], segments[parent, 1]

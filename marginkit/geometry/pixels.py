@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from marginkit.geometry.scene import Bools, Floats, Ints
@@ -55,10 +57,18 @@ class Pixels:
         return held
 
     @cached_property
+    def _held(self) -> tuple[Bools, Ints]:
+        """The part of the mask that holds all of it, and (2,) where that begins."""
+        spans = [np.flatnonzero(np.logical_or.reduce(self.mask, axis=1 - axis)) for axis in (0, 1)]
+        low, high = ([int(s[end]) if len(s) else end for s in spans] for end in (0, -1))
+        return self.mask[low[0] : high[0] + 1, low[1] : high[1] + 1], np.array(low)
+
+    @cached_property
     def boundary(self) -> Ints:
         """(n, 2) pixels of the mask with one of their eight neighbours outside it."""
-        core = ndimage.binary_erosion(self.mask, CORNERS)
-        return np.argwhere(self.mask & ~core).astype(np.int64)
+        held, first = self._held
+        core = ndimage.binary_erosion(held, CORNERS)
+        return np.argwhere(held & ~core).astype(np.int64) + first
 
     def around(self, points_px: Floats) -> Ints:
         """(n, 2) pixels of the mask at most two from those that hold some points, each once."""
@@ -68,16 +78,18 @@ class Pixels:
         return window[self.held(window)]
 
     @cached_property
-    def _labels(self) -> tuple[Ints, Ints]:
-        label, number = ndimage.label(self.mask, CORNERS)
-        return label.astype(np.int64), np.bincount(label.ravel(), minlength=number + 1).astype(np.int64)
+    def _labels(self) -> tuple[NDArray[Any], Ints]:
+        """Of ``_held``, with a rim of none; and (labels,) pixels of each."""
+        label, number = ndimage.label(np.pad(self._held[0], 1), CORNERS)
+        return label, np.bincount(label.ravel(), minlength=number + 1).astype(np.int64)
 
     def counts(self, points_px: Floats, group: Ints, number: int) -> Ints:
         """(number,) pixels of the connected parts of the mask that have points of each group on their contour."""
         label, size = self._labels
         near = surrounding(self.own(points_px))
-        top = np.array(self.mask.shape) - 1
-        found = np.stack([label[tuple(np.clip(pixel, 0, top).T)] for pixel in near]).max(axis=0)
+        top, first = np.array(self.mask.shape) - 1, self._held[1] - 1
+        inside = [np.clip(np.clip(pixel, 0, top) - first, 0, np.array(label.shape) - 1) for pixel in near]
+        found = np.stack([label[tuple(pixel.T)] for pixel in inside]).max(axis=0)
         pairs = np.unique(np.stack([group, found], axis=1)[found > 0], axis=0)
         return np.bincount(pairs[:, 0], size[pairs[:, 1]], number).astype(np.int64)
 

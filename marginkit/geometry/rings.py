@@ -54,8 +54,9 @@ def sides(parts: NDArray[Any]) -> Sides:
     inner = np.diff(part, prepend=-1) == 0
     points, ring = shapely.get_coordinates(rings, return_index=True)
     index = to_index(points)
-    side = np.flatnonzero((ring[:-1] == ring[1:]) & np.any(points[:-1] != points[1:], axis=1))
-    ends = np.stack([index[side], index[side + 1]], axis=1)
+    moved = (points[:-1, 0] != points[1:, 0]) | (points[:-1, 1] != points[1:, 1])
+    side = np.flatnonzero(moved & (ring[:-1] == ring[1:]))
+    ends = np.hstack([index[:-1], index[1:]])[side].reshape(-1, 2, 2)
     return Sides(ends, part[ring[side]].astype(np.int64), inner[ring[side]])
 
 

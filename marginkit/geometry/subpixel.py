@@ -111,6 +111,9 @@ def _within_specimen(tumor: Ground, specimen: Ground) -> tuple[Drawn, float]:
     """Contour of the tumor's pixels inside the specimen, touching kept; and the area of the others."""
     tissue = specimen.data if specimen.kind == "mask" else specimen.data >= contour.HALF
     field = contour.smoothed(tissue) if specimen.kind == "mask" else settled(specimen.data, contour.HALF)
+    if specimen.kind == "mask" and ("contour", contour.HALF) not in specimen.drawn:
+        outline = _placed(contour.half_contour(field), specimen)  # from the field that is here already
+        specimen.drawn["contour", contour.HALF] = Drawn(outline, "contour", _pixels(specimen))
     inside = tumor.data & tissue
     polygon = _placed(contour.tumor_contour(inside, tissue, field), tumor)
     pixels = Pixels(inside, tumor.ratio, tumor.origin_px)

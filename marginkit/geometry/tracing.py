@@ -7,10 +7,13 @@ itself there. Rings are split where they pass a corner twice; what comes out is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import shapely
-from shapely.geometry import MultiPolygon, Polygon
+from numpy.typing import NDArray
+from shapely.geometry import MultiPolygon
 
 from marginkit.geometry import compiled, neighbours
 from marginkit.geometry.bits import Faces
@@ -34,8 +37,9 @@ def mask_polygon(mask: Bools | RunMask) -> MultiPolygon:
         return MultiPolygon()
     chain = _next_side(start, end, way)
     rings = [simple for ring in followed(chain) for simple in _split(_corners(ring, start, way))]
-    width = mask.shape[1] + 1
-    return assembled([np.stack([ring % width, ring // width], axis=1).astype(np.float64) for ring in rings])
+    corner, width = np.concatenate(rings), mask.shape[1] + 1
+    points = np.stack([corner % width, corner // width], axis=1).astype(np.float64)
+    return assembled(points, np.cumsum([len(ring) for ring in rings]))
 
 
 def walked(found: Sequence[Faces], width: int) -> tuple[Ints, Ints, Ints, Ints]:
@@ -79,7 +83,8 @@ def _next_side(start: Ints, end: Ints, way: Ints) -> Ints:
 def followed(chain: Ints) -> list[Ints]:
     """The members of each ring, in order, by following a chain of what comes after what."""
     if kernel() is not None:
-        return compiled.followed(chain)
+        member, ends = compiled.followed(chain)
+        return [member[a:b] for a, b in pairwise([0, *ends.tolist()])]
     follow = chain.tolist()
     seen = bytearray(len(follow))
     rings = []
@@ -121,32 +126,54 @@ def _split(ring: Ints) -> list[Ints]:
     return [*out, np.array(path, np.int64)]
 
 
-def signed_area(ring: Floats) -> float:
-    """Area of an unclosed (n, 2) ring, positive where it turns counter-clockwise in (x, y)."""
-    x, y = (ring - ring[0]).T
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y)) / 2
+def signed_areas(points: Floats, ends: Ints) -> Floats:
+    """Area of each unclosed ring, positive where it turns counter-clockwise in (x, y).
+
+    points : (n, 2) of one ring after the other. ends : where each ends.
+
+    >>> signed_areas(np.array([[0.0, 0.0], [2.0, 0.0], [0.0, 3.0]]), np.array([3])).tolist()
+    [3.0]
+    """
+    number = np.diff(ends, prepend=0)
+    first = ends - number
+    x, y = (points - np.repeat(points[first], number, axis=0)).T
+    turned = x[:-1] * y[1:] - x[1:] * y[:-1]  # the side back to a ring's first point, which is 0, spans none
+    turned[ends[:-1] - 1] = 0.0
+    areas: Floats = np.add.reduceat(np.append(turned, 0.0), first) / 2
+    return areas
 
 
-def assembled(rings: list[Floats]) -> MultiPolygon:
-    """A MultiPolygon of simple rings that do not cross: counter-clockwise are outer rings, clockwise are holes."""
-    areas = [signed_area(ring) for ring in rings]
-    shells = [ring for ring, area in zip(rings, areas) if area > 0]
-    holes = [ring for ring, area in zip(rings, areas) if area < 0]
-    owned: list[list[Floats]] = [[] for _ in shells]
-    if holes:
-        for owner, hole in zip(_owners(shells, holes).tolist(), holes):
-            owned[owner].append(hole)
-    return MultiPolygon([Polygon(shell, own) for shell, own in zip(shells, owned)])
+def assembled(points: Floats, ends: Ints) -> MultiPolygon:
+    """A MultiPolygon of simple rings that do not cross: counter-clockwise are outer rings, clockwise are holes.
+
+    points : (n, 2) (x, y) of one unclosed ring after the other. ends : where each ends.
+    """
+    if not len(ends):
+        return MultiPolygon()
+    areas = signed_areas(points, ends)
+    ring = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    rings: NDArray[Any] = np.asarray(shapely.linearrings(points, indices=ring))
+    shells, holes = np.flatnonzero(areas > 0), np.flatnonzero(areas < 0)
+    owner = np.arange(len(shells))
+    if len(holes):
+        first = ends[holes - 1] * (holes > 0)
+        owner = np.concatenate([owner, _owners(rings[shells], (points[first] + points[first + 1]) / 2)])
+    order = np.argsort(owner, kind="stable")
+    parts: NDArray[Any] = np.asarray(
+        shapely.polygons(rings[np.concatenate([shells, holes])[order]], indices=owner[order])
+    )
+    return MultiPolygon(shapely.multipolygons(parts))
 
 
-def _owners(shells: list[Floats], holes: list[Floats]) -> Ints:
+def _owners(shells: NDArray[Any], middles: Floats) -> Ints:
     """For each hole the smallest outer ring around it.
 
     Asked of the middle of its first side: an island inside the hole may touch the hole's corners, never its sides.
     """
-    discs = np.array([Polygon(shell) for shell in shells], dtype=object)
-    middles = shapely.points([(hole[0] + hole[1]) / 2 for hole in holes])
-    hole, shell = neighbours.holding(middles, discs)
+    if len(shells) == 1:
+        return np.zeros(len(middles), np.int64)
+    discs: NDArray[Any] = np.asarray(shapely.polygons(shells))
+    hole, shell = neighbours.holding(np.asarray(shapely.points(middles)), discs)
     size: Floats = np.asarray(shapely.area(discs))[shell]
     order = np.lexsort((size, hole))
     _, first = np.unique(hole[order], return_index=True)

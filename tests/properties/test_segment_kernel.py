@@ -79,6 +79,27 @@ def test_a_set_asked_for_itself(kind: str, seed: int, spacing: np.ndarray) -> No
         np.testing.assert_equal(asdict(found), asdict(SegmentSet(own, spacing).nearest(own)))
 
 
+@settings(calm, max_examples=8)
+@given(st.integers(0, 999), st.sampled_from([0.0, 1.0, 30.0]), st.booleans(), st.booleans(), spacings)
+def test_outlines_asked_in_groups(seed: int, gap: float, rough: bool, shuffled: bool, spacing: np.ndarray) -> None:
+    """Outlines long enough that neighbours are asked together: crossing, touching and far apart; in any order."""
+    rng = np.random.default_rng(seed)
+    angle = np.linspace(0, 2 * np.pi, 900)
+
+    def outline(radius: float) -> np.ndarray:
+        reach = radius + (rng.normal(0, 0.7, len(angle)) if rough else 0)
+        path = np.stack([reach * np.sin(angle), reach * np.cos(angle)], axis=1)
+        return np.stack([path[:-1], path[1:]], axis=1)
+
+    inner, outer = outline(60), outline(60 + gap)
+    if shuffled:
+        outer = rng.permutation(outer)
+    for asked, others in ((outer, inner), (inner, outer)):
+        got = SegmentSet(others, spacing).nearest(asked)
+        with compiled.switched_off():
+            np.testing.assert_equal(asdict(got), asdict(SegmentSet(others, spacing).nearest(asked)))
+
+
 @calm
 @given(st.permutations(range(40)))
 def test_rings_are_followed_the_same(chain: list[int]) -> None:

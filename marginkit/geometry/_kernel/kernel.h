@@ -16,6 +16,21 @@
 #define API __attribute__((visibility("default")))
 #endif
 
+/* A function marked WIDE_VECTORS is compiled for vectors of 32 bytes, and called only where the processor has them.
+   Its statements are the portable ones, without fused multiply-add: its answers are the same, bit by bit. */
+#if (defined(__GNUC__) || defined(__clang__)) && defined(__x86_64__) && !defined(_WIN32)
+#define WIDE_VECTORS __attribute__((target("avx2")))
+static inline int has_wide_vectors(void) { return __builtin_cpu_supports("avx2"); }
+#else
+#define WIDE_VECTORS
+static inline int has_wide_vectors(void) { return 0; }
+#endif
+#if defined(__GNUC__) || defined(__clang__)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE inline
+#endif
+
 /* A mask as words. shape: of the mask in pixels, ndim of them; rows: product of all but the last. */
 typedef struct {
     const uint64_t *words;
@@ -56,6 +71,9 @@ static inline uint64_t spread_bits(uint64_t x, int64_t ndim) {
     x = (x | x << 4) & 0x030c30c3u;
     return (x | x << 2) & 0x09249249u;
 }
+
+/* 64 bytes of 0 or 1 to a word, the first to its lowest bit. */
+uint64_t packed_bytes(const uint8_t *bytes);
 
 /* Sort n > 0 items by their upper 32 bits, the key; below them is the place, in whose order equal keys stay.
    Returns where the sorted ones are: item or spare. */

@@ -1,14 +1,16 @@
 /* The nearest of a set of straight segments in the plane, for many segments, exactly, with the pair of points.
 
    The set comes as parts of at most about a unit, each a part of one of its segments, so that boxes are tight. Parts are
-   sorted along a Z-curve by their middles; LEAF consecutive ones make a leaf, FAN leaves a node, and so on up to one root.
-   Each asker starts from what the one before it, a neighbour, found, and goes down the nearest boxes first.
+   sorted along a Z-curve by their middles; LEAF consecutive ones make a leaf, FAN leaves a node, and so on to one root.
+   Neighbours go down together: what the one before them found leaves few leaves that can hold the nearest of any. Each
+   then looks into those whose chord, the line that a leaf lies along, leaves it possible. One whose neighbours are far
+   goes down alone, the nearest boxes first.
 
-   Exactness: what is measured is measured as the NumPy route does it, the same operations in the same order. Boxes, and
-   a quick distance to all parts of a leaf at once, only say what need not be measured. Both are rounded, and a foot may
-   lie outside its box by some units in the last place; so a part is left out only when farther than the best by more
-   than SLACK of the greatest coordinate. Of pairs equal to 1e-12 the first in
-   array order is kept, and of one pair of points the segment that comes first. */
+   Exactness: what is measured is measured as the NumPy route does it, the same operations in the same order. Boxes,
+   chords, and a quick distance to all parts of a leaf at once only say what need not be measured. They are rounded, and
+   a foot may lie outside its box by some units in the last place; so a part is left out only when farther than the best
+   by more than SLACK of the greatest coordinate. Of pairs equal to 1e-12 the first in array order is kept, and of one
+   pair of points the segment that comes first. */
 #include "kernel.h"
 
 #include <math.h>
@@ -16,6 +18,9 @@
 #include <string.h>
 
 enum { LEAF = 8, FAN = 4, LEVELS = 32 };
+
+/* So many neighbours are asked together, of so many leaves. Measured. */
+enum { GROUP = 32, MOST = 64 };
 
 static const double TIE = 1e-12;   /* as in pairs.py */
 static const double SLACK = 1e-14; /* about 45 units in the last place */
@@ -33,6 +38,11 @@ typedef struct {
     int32_t parent[LEAF];
 } Leaf;
 
+/* A line in mm that all of a leaf lies near to, at most `radius` away. share: as in a leaf. */
+typedef struct {
+    double from[2], to[2], share, radius;
+} Chord;
+
 /* The boxes of the children of a node, alike; a missing child is infinitely far. */
 typedef struct {
     double low[2][FAN], high[2][FAN];
@@ -44,6 +54,7 @@ typedef struct {
     const double *segment; /* (m, 2, 2) index units, the caller's */
     double mm[2], size;
     Leaf *leaf;
+    Chord *chord; /* of each leaf */
     Box *box;
     Children *children;
 } Segments;
@@ -121,6 +132,49 @@ static void fill_leaf(Segments *set, int64_t k, const double *part, const int64_
     }
 }
 
+/* The square of the distance of x to a segment that starts there and goes `way`. */
+static ALWAYS_INLINE double q_to_foot(double x0, double x1, double way0, double way1, double share) {
+    double t = (x0 * way0 + x1 * way1) * share;
+    t = t > 0 ? t : 0;
+    t = t < 1 ? t : 1;
+    double d0 = x0 - t * way0, d1 = x1 - t * way1;
+    return d0 * d0 + d1 * d1;
+}
+
+static ALWAYS_INLINE double lesser(double a, double b) { return a < b ? a : b; }
+static ALWAYS_INLINE double larger(double a, double b) { return a > b ? a : b; }
+
+/* Of the ends of a leaf's parts the one farthest from a point. */
+static void find_farthest(const Leaf *leaf, const double *point, double *out) {
+    double most = -1;
+    for (int k = 0; k < 2 * LEAF; k++) {
+        const double(*end)[LEAF] = k < LEAF ? leaf->from : leaf->to;
+        double x0 = end[0][k % LEAF], x1 = end[1][k % LEAF];
+        double q = (x0 - point[0]) * (x0 - point[0]) + (x1 - point[1]) * (x1 - point[1]);
+        if (!(q > most)) continue;
+        most = q;
+        out[0] = x0;
+        out[1] = x1;
+    }
+}
+
+static void fill_chord(const Leaf *leaf, Chord *chord) {
+    const double start[2] = {leaf->from[0][0], leaf->from[1][0]};
+    find_farthest(leaf, start, chord->from);
+    find_farthest(leaf, chord->from, chord->to);
+    const double way[2] = {chord->to[0] - chord->from[0], chord->to[1] - chord->from[1]};
+    double most = 0;
+    chord->share = share_of(way);
+    for (int k = 0; k < LEAF; k++) {
+        const double *const end[2][2] = {{leaf->from[0] + k, leaf->from[1] + k}, {leaf->to[0] + k, leaf->to[1] + k}};
+        for (int i = 0; i < 2; i++) {
+            double x0 = *end[i][0] - chord->from[0], x1 = *end[i][1] - chord->from[1];
+            most = larger(most, q_to_foot(x0, x1, way[0], way[1], chord->share));
+        }
+    }
+    chord->radius = sqrt(most);
+}
+
 /* Fill the nodes above the leaves. */
 static void fill_nodes(Segments *set) {
     for (int64_t level = 1; level < set->levels; level++) {
@@ -142,6 +196,7 @@ static void fill_nodes(Segments *set) {
 API void mk_segments_free(Segments *set) {
     if (!set) return;
     free(set->leaf);
+    free(set->chord);
     free(set->box);
     free(set->children);
     free(set);
@@ -162,14 +217,16 @@ API Segments *mk_segments(const double *segment, const double *part, const int64
     }
     int64_t leaves = set->level_at[1], nodes = set->level_at[set->levels] - leaves;
     set->leaf = malloc((size_t)leaves * sizeof *set->leaf);
+    set->chord = malloc((size_t)leaves * sizeof *set->chord);
     set->box = malloc((size_t)(leaves + nodes) * sizeof *set->box);
     set->children = malloc((size_t)(nodes + 1) * sizeof *set->children);
-    if (!set->leaf || !set->box || !set->children) return free(item), mk_segments_free(set), NULL;
+    if (!set->leaf || !set->chord || !set->box || !set->children) return free(item), mk_segments_free(set), NULL;
     fill_keys(set, part, n, item);
     const uint64_t *sorted = sort_by_key(item, item + n, n);
     for (int64_t k = 0; k < leaves; k++)
         fill_leaf(set, k, part, of, sorted + LEAF * k, n - LEAF * k < LEAF ? n - LEAF * k : LEAF);
     free(item);
+    for (int64_t k = 0; k < leaves; k++) fill_chord(set->leaf + k, set->chord + k);
     fill_nodes(set);
     set->size = greatest(set->box + set->level_at[set->levels - 1]);
     return set;
@@ -182,9 +239,10 @@ typedef struct {
     int32_t element;
 } Pair;
 
-static double apart(const double *a, const double *b, const double *mm) {
+/* The square of the distance of two points. */
+static double q_apart(const double *a, const double *b, const double *mm) {
     double d0 = (a[0] - b[0]) * mm[0], d1 = (a[1] - b[1]) * mm[1];
-    return sqrt(d0 * d0 + d1 * d1);
+    return d0 * d0 + d1 * d1;
 }
 
 /* The point of a segment nearest to p. */
@@ -207,13 +265,11 @@ static int order_of(const double *a, const double *b) {
     return 0;
 }
 
-static void offer(Pair *best, const double *here, const double *there, const double *mm) {
-    double distance = apart(here, there, mm);
+static void offer(Pair *best, const double *point, double distance) {
     if (!(distance <= best->distance * (1 + TIE))) return;
-    double point[4] = {here[0], here[1], there[0], there[1]};
     if (!(distance < best->distance * (1 - TIE)) && order_of(point, best->point) >= 0) return;
     best->distance = distance;
-    memcpy(best->point, point, sizeof point);
+    memcpy(best->point, point, sizeof best->point);
 }
 
 static int overlap(const double *a, const double *b) {
@@ -225,28 +281,39 @@ static int overlap(const double *a, const double *b) {
     return 1;
 }
 
-static void between(const double *first, const double *second, const double *mm, Pair *best) {
-    double point[2];
-    foot(first, second, mm, point);
-    best->distance = apart(first, point, mm);
-    memcpy(best->point, first, 2 * sizeof *first);
-    memcpy(best->point + 2, point, sizeof point);
-    foot(first + 2, second, mm, point);
-    offer(best, first + 2, point, mm);
-    foot(second, first, mm, point);
-    offer(best, point, second, mm);
-    foot(second + 2, first, mm, point);
-    offer(best, point, second + 2, mm);
-    if (!overlap(first, second)) return;
+/* Where two segments cross inside both of them. Returns whether they do. */
+static int cross(const double *first, const double *second, double *point) {
+    if (!overlap(first, second)) return 0;
     double a0 = first[2] - first[0], a1 = first[3] - first[1], b0 = second[2] - second[0], b1 = second[3] - second[1];
     double gap0 = second[0] - first[0], gap1 = second[1] - first[1];
     double area = a0 * b1 - a1 * b0;
-    if (area == 0) return;
+    if (area == 0) return 0;
     double s = (gap0 * b1 - gap1 * b0) / area, t = (gap0 * a1 - gap1 * a0) / area;
-    if (!(s > 0 && s < 1 && t > 0 && t < 1)) return;
+    if (!(s > 0 && s < 1 && t > 0 && t < 1)) return 0;
     point[0] = first[0] + s * a0;
     point[1] = first[1] + s * a1;
-    offer(best, point, point, mm);
+    return 1;
+}
+
+/* Each end with its foot on the other segment, and a crossing, are offered in this order. Of those that are clearly
+   farther than the least the root is not taken: the first that is not takes their place whatever they are. */
+static void between(const double *first, const double *second, const double *mm, Pair *best) {
+    double point[4][4], q[4], least = INFINITY, at[4];
+    for (int k = 0; k < 4; k++) {
+        const double *end = (k < 2 ? first : second) + 2 * (k & 1);
+        double *own = point[k] + (k < 2 ? 0 : 2), *other = point[k] + (k < 2 ? 2 : 0);
+        memcpy(own, end, 2 * sizeof *end);
+        foot(end, k < 2 ? second : first, mm, other);
+        q[k] = q_apart(point[k], point[k] + 2, mm);
+        if (q[k] < least) least = q[k];
+    }
+    best->distance = INFINITY;
+    memcpy(best->point, point[0], sizeof best->point);
+    for (int k = 0; k < 4; k++)
+        if (q[k] <= least * (1 + 1e-9) + TINY) offer(best, point[k], sqrt(q[k]));
+    if (!cross(first, second, at)) return;
+    memcpy(at + 2, at, 2 * sizeof *at);
+    offer(best, at, 0);
 }
 
 /* ---- asking ---- */
@@ -264,18 +331,20 @@ typedef struct {
     int64_t number, room;
 } Ask;
 
-/* At most the squares of the distances between the asker and anything in each of a node's children. */
-static inline void q_to_boxes(const Ask *ask, const Children *some, double *q) {
-    for (int k = 0; k < FAN; k++) {
+/* At most the squares of the distances between the asker and anything in each of n boxes, side by side. */
+static ALWAYS_INLINE void q_to_boxes(
+    const Ask *ask, const double *low0, const double *low1, const double *high0, const double *high1, int n, double *q
+) {
+    for (int k = 0; k < n; k++) {
+        const double low[2] = {low0[k], low1[k]}, high[2] = {high0[k], high1[k]};
         double all = 0, beside = -ask->offset, reach = 0;
         for (int a = 0; a < 2; a++) {
-            double low = some->low[a][k], high = some->high[a][k];
-            double below = low - ask->box.high[a], above = ask->box.low[a] - high;
+            double below = low[a] - ask->box.high[a], above = ask->box.low[a] - high[a];
             double gap = below > above ? below : above;
             gap = gap > 0 ? gap : 0;
             all += gap * gap;
-            beside += ask->normal[a] * ((high + low) / 2);
-            reach += fabs(ask->normal[a]) * ((high - low) / 2);
+            beside += ask->normal[a] * ((high[a] + low[a]) / 2);
+            reach += fabs(ask->normal[a]) * ((high[a] - low[a]) / 2);
         }
         double gap = fabs(beside) - reach;
         gap = gap > 0 ? gap : 0;
@@ -283,26 +352,17 @@ static inline void q_to_boxes(const Ask *ask, const Children *some, double *q) {
     }
 }
 
-/* The square of the distance of x to a segment that starts there and goes `way`. */
-static inline double q_to_foot(double x0, double x1, double way0, double way1, double share) {
-    double t = (x0 * way0 + x1 * way1) * share;
-    t = t > 0 ? t : 0;
-    t = t < 1 ? t : 1;
-    double d0 = x0 - t * way0, d1 = x1 - t * way1;
-    return d0 * d0 + d1 * d1;
-}
-
-static inline double lesser(double a, double b) { return a < b ? a : b; }
-static inline double larger(double a, double b) { return a > b ? a : b; }
-
-/* The squares of the distances between the asker and the parts of a leaf, rounded; 0 where their boxes meet, for then
-   they may cross. */
-static inline void q_to_parts(const Ask *ask, const Leaf *leaf, double *q) {
+/* The squares of the distances between the asker and n parts, rounded; 0 where their boxes meet, for then they may
+   cross. */
+static ALWAYS_INLINE void q_to_parts(
+    const Ask *ask, const double *from0, const double *from1, const double *to0, const double *to1, const double *shares,
+    int n, double *q
+) {
     const double a0 = ask->from[0], a1 = ask->from[1], b0 = ask->to[0], b1 = ask->to[1];
     const double u0 = ask->way[0], u1 = ask->way[1], own = ask->share;
-    for (int k = 0; k < LEAF; k++) {
-        double x0 = leaf->from[0][k], x1 = leaf->from[1][k], y0 = leaf->to[0][k], y1 = leaf->to[1][k];
-        double w0 = y0 - x0, w1 = y1 - x1, share = leaf->share[k];
+    for (int k = 0; k < n; k++) {
+        double x0 = from0[k], x1 = from1[k], y0 = to0[k], y1 = to1[k];
+        double w0 = y0 - x0, w1 = y1 - x1, share = shares[k];
         double one = q_to_foot(a0 - x0, a1 - x1, w0, w1, share), two = q_to_foot(b0 - x0, b1 - x1, w0, w1, share);
         double three = q_to_foot(x0 - a0, x1 - a1, u0, u1, own), four = q_to_foot(y0 - a0, y1 - a1, u0, u1, own);
         double gap0 = larger(lesser(x0, y0) - ask->box.high[0], ask->box.low[0] - larger(x0, y0));
@@ -354,10 +414,10 @@ static int measure(Ask *ask, int32_t element) {
 }
 
 /* Measure what may be nearest in a leaf, the nearest first. */
-static int look(Ask *ask, const Leaf *leaf) {
+static ALWAYS_INLINE int look(Ask *ask, const Leaf *leaf) {
     double q[LEAF];
     int first = 0;
-    q_to_parts(ask, leaf, q);
+    q_to_parts(ask, leaf->from[0], leaf->from[1], leaf->to[0], leaf->to[1], leaf->share, LEAF, q);
     for (int k = 1; k < LEAF; k++)
         if (q[k] < q[first]) first = k;
     if (q[first] > ask->enough) return 1;
@@ -375,7 +435,8 @@ static int descend(Ask *ask, int64_t level, int64_t node) {
     int number = (int)(wide - first < FAN ? wide - first : FAN);
     double box[FAN], q[FAN];
     int order[FAN];
-    q_to_boxes(ask, of->children + of->level_at[level] - of->level_at[1] + node, box);
+    const Children *some = of->children + of->level_at[level] - of->level_at[1] + node;
+    q_to_boxes(ask, some->low[0], some->low[1], some->high[0], some->high[1], FAN, box);
     for (int k = 0; k < number; k++) {
         int at = k;
         for (; at > 0 && q[at - 1] > box[k]; at--) q[at] = q[at - 1], order[at] = order[at - 1];
@@ -408,29 +469,165 @@ static void start(Ask *ask, const double *asked) {
     ask->number = 0;
 }
 
+/* Write down the first of the nearest pairs. Returns it. */
+static const Pair *first_pair(const Ask *ask, double *distance, double *points, int64_t *element) {
+    const Pair *best = ask->list;
+    for (const Pair *one = best + 1; one < ask->list + ask->number; one++) {
+        int order = order_of(one->point, best->point);
+        if (order < 0 || (order == 0 && one->element < best->element)) best = one;
+    }
+    *distance = best->distance;
+    memcpy(points, best->point, sizeof best->point);
+    *element = best->element;
+    return best;
+}
+
+/* Nodes of one level. */
+typedef struct {
+    int number;
+    int32_t at[MOST];
+} Nodes;
+
+/* Leaves, and the chords of them side by side for vector instructions. */
+typedef struct {
+    Nodes leaves;
+    double from[2][MOST], to[2][MOST], share[MOST], radius[MOST];
+} Near;
+
+/* Some who ask: the corners of the box around them, and how far from each, squared, anything must be to be of no use. */
+typedef struct {
+    double corner[4][2], reach[4];
+} Group;
+
+/* From a point of the set, in mm: what is farther than it from all corners is farther from everything in the box. For
+   half of the plane is nearer to the one of two points, and a box lies in it if its corners do. */
+static Group group_of(const Segments *of, const double *asked, int64_t n, const double *rival) {
+    Group group;
+    Box all = box_of(asked, of->mm);
+    for (int64_t k = 1; k < n; k++) {
+        Box one = box_of(asked + 4 * k, of->mm);
+        grow(&all, &one);
+    }
+    double size = greatest(&all), slack = SLACK * (size > of->size ? size : of->size);
+    for (int c = 0; c < 4; c++) {
+        double x0 = group.corner[c][0] = c & 1 ? all.high[0] : all.low[0];
+        double x1 = group.corner[c][1] = c & 2 ? all.high[1] : all.low[1];
+        double reach = sqrt((x0 - rival[0]) * (x0 - rival[0]) + (x1 - rival[1]) * (x1 - rival[1])) * (1 + 1e-9) + slack;
+        group.reach[c] = reach * reach + TINY;
+    }
+    return group;
+}
+
+/* Which children of a node can hold the nearest of any in a group; by how much one is nearer than its reach, at most. */
+static ALWAYS_INLINE void room_to_boxes(const Group *group, const Children *some, double *room) {
+    for (int k = 0; k < FAN; k++) room[k] = -1;
+    for (int c = 0; c < 4; c++) {
+        const double x0 = group->corner[c][0], x1 = group->corner[c][1], reach = group->reach[c];
+        for (int k = 0; k < FAN; k++) {
+            double gap0 = larger(larger(some->low[0][k] - x0, x0 - some->high[0][k]), 0);
+            double gap1 = larger(larger(some->low[1][k] - x1, x1 - some->high[1][k]), 0);
+            room[k] = larger(room[k], reach - (gap0 * gap0 + gap1 * gap1));
+        }
+    }
+}
+
+/* Put the children of some nodes that can hold the nearest of any in a group in their place; 0 if they are too many. */
+static ALWAYS_INLINE int go_down(const Segments *of, int64_t level, const Group *group, Nodes *nodes) {
+    int64_t wide = of->level_at[level] - of->level_at[level - 1];
+    const Children *all = of->children + of->level_at[level] - of->level_at[1];
+    const Nodes from = *nodes;
+    nodes->number = 0;
+    for (int k = 0; k < from.number; k++) {
+        double room[FAN];
+        int64_t child = FAN * (int64_t)from.at[k];
+        room_to_boxes(group, all + from.at[k], room);
+        for (int i = 0; i < FAN && child + i < wide; i++) {
+            if (!(room[i] >= 0)) continue;
+            if (nodes->number == MOST) return 0;
+            nodes->at[nodes->number++] = (int32_t)(child + i);
+        }
+    }
+    return 1;
+}
+
+/* Find the leaves that can hold the nearest of any in a group; 0 where they are too many. */
+static ALWAYS_INLINE int gather(const Segments *of, const Group *group, Near *near) {
+    near->leaves.number = 1;
+    near->leaves.at[0] = 0;
+    for (int64_t level = of->levels - 1; level > 0; level--)
+        if (!go_down(of, level, group, &near->leaves)) return 0;
+    int number = near->leaves.number, whole = (number + FAN - 1) / FAN * FAN;
+    for (int k = 0; k < whole; k++) {
+        const Chord *chord = of->chord + near->leaves.at[k < number ? k : 0];
+        for (int a = 0; a < 2; a++) near->from[a][k] = chord->from[a], near->to[a][k] = chord->to[a];
+        near->share[k] = chord->share;
+        near->radius[k] = chord->radius;
+    }
+    return number > 0;
+}
+
+/* Look in those leaves that may hold the nearest, first in the one whose chord is. */
+static ALWAYS_INLINE int look_near(Ask *ask, const Near *near) {
+    double q[MOST];
+    int number = near->leaves.number, whole = (number + FAN - 1) / FAN * FAN, first = 0;
+    q_to_parts(ask, near->from[0], near->from[1], near->to[0], near->to[1], near->share, whole, q);
+    for (int k = 1; k < number; k++)
+        if (q[k] < q[first]) first = k;
+    if (!look(ask, ask->of->leaf + near->leaves.at[first])) return 0;
+    for (int k = 0; k < number; k++) {
+        double reach = (sqrt(ask->enough) + near->radius[k]) * (1 + 1e-9) + ask->slack;
+        if (k == first || q[k] > reach * reach) continue;
+        if (!look(ask, ask->of->leaf + near->leaves.at[k])) return 0;
+    }
+    return 1;
+}
+
+static ALWAYS_INLINE int64_t find_nearest(
+    const Segments *of, const double *asked, int64_t first, int64_t last,
+    double *distance, double *points, int64_t *element
+) {
+    Ask ask = {.of = of};
+    Near near;
+    int ok = 1, together = 0; /* whether the next are asked so */
+    int64_t size = 1, failed = 0; /* of a group; how often in a row there was none */
+    int32_t before = of->leaf[0].parent[0];
+    double rival[2] = {0, 0};
+    for (int64_t k = first; ok && k < last;) {
+        int64_t n = size < last - k ? size : last - k;
+        if (together) {
+            Group group = group_of(of, asked + 4 * k, n, rival);
+            together = gather(of, &group, &near);
+            failed = together ? 0 : failed + 1;
+            size = together ? (2 * size < GROUP ? 2 * size : GROUP) : (size + 1) / 2;
+        }
+        if (!together) n = failed < last - k ? failed + 1 : last - k; /* those who lie apart waste no more time */
+        for (int64_t end = k + n; ok && k < end; k++) {
+            start(&ask, asked + 4 * k);
+            ok = together ? look_near(&ask, &near) : measure(&ask, before) && descend(&ask, of->levels - 1, 0);
+            if (!ok) break;
+            const Pair *best = first_pair(&ask, distance + k, points + 4 * k, element + k);
+            before = best->element;
+            for (int a = 0; a < 2; a++) rival[a] = best->point[2 + a] * of->mm[a];
+        }
+        together = 1;
+    }
+    free(ask.list);
+    return ok;
+}
+
+WIDE_VECTORS static int64_t find_fast(
+    const Segments *of, const double *asked, int64_t first, int64_t last,
+    double *distance, double *points, int64_t *element
+) {
+    return find_nearest(of, asked, first, last, distance, points, element);
+}
+
 /* The nearest segment of the set for each asked one, (n, 2, 2), from `first` to `last` - 1: (n,) distance and element,
    (n, 4) points here and there. Returns 0 where memory is short. */
 API int64_t mk_segments_nearest(
     const Segments *of, const double *asked, int64_t first, int64_t last,
     double *distance, double *points, int64_t *element
 ) {
-    Ask ask = {.of = of};
-    int ok = 1;
-    int32_t before = of->leaf[0].parent[0];
-    for (int64_t k = first; ok && k < last; k++) {
-        start(&ask, asked + 4 * k);
-        ok = measure(&ask, before) && descend(&ask, of->levels - 1, 0);
-        if (!ok) break;
-        const Pair *best = ask.list;
-        for (const Pair *one = best + 1; one < ask.list + ask.number; one++) {
-            int order = order_of(one->point, best->point);
-            if (order < 0 || (order == 0 && one->element < best->element)) best = one;
-        }
-        distance[k] = best->distance;
-        memcpy(points + 4 * k, best->point, sizeof best->point);
-        before = best->element;
-        element[k] = before;
-    }
-    free(ask.list);
-    return ok;
+    if (has_wide_vectors()) return find_fast(of, asked, first, last, distance, points, element);
+    return find_nearest(of, asked, first, last, distance, points, element);
 }

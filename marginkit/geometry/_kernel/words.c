@@ -9,7 +9,7 @@
 #if defined(__SSE2__)
 #include <emmintrin.h>
 /* 64 bytes of 0 or 1 to a word. SSE2 is part of every x86-64; it is twice as fast as the multiplication below. */
-static uint64_t packed(const uint8_t *bytes) {
+uint64_t packed_bytes(const uint8_t *bytes) {
     uint64_t word = 0;
     for (int k = 0; k < 4; k++) {
         __m128i some = _mm_slli_epi16(_mm_loadu_si128((const __m128i *)(bytes + 16 * k)), 7);
@@ -19,7 +19,7 @@ static uint64_t packed(const uint8_t *bytes) {
 }
 #else
 /* The multiplication brings the lowest bits of eight bytes, lowest byte first, into the top byte. */
-static uint64_t packed(const uint8_t *bytes) {
+uint64_t packed_bytes(const uint8_t *bytes) {
     uint64_t word = 0;
     for (int k = 0; k < 8; k++) {
         uint64_t eight = 0;
@@ -39,13 +39,13 @@ API void mk_pack(const uint8_t *bytes, int64_t width, int64_t words_a_row, uint6
         const uint8_t *row = bytes + r * width;
         uint64_t *out = words + r * words_a_row;
         for (int64_t j = 0; j < whole; j++) {
-            uint64_t word = packed(row + 64 * j);
+            uint64_t word = packed_bytes(row + 64 * j);
             if (word) out[j] = word;
         }
         if (left) {
             memset(rest, 0, sizeof rest);
             memcpy(rest, row + 64 * whole, (size_t)left);
-            uint64_t word = packed(rest);
+            uint64_t word = packed_bytes(rest);
             if (word) out[whole] = word;
         }
     }
