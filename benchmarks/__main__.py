@@ -23,7 +23,7 @@ TABLES = {
     "distance": ["distance.py"],
     "startup": ["startup.py"],
     "contours": ["contours.py"],
-    "tiled": ["tiled.py", "--turns=3"],
+    "tiled": ["tiled.py", "--turns=1"],
     "reading": ["reading.py"],
     "batch": ["batch.py", "overhead"],
     "segmentation": ["segmentation.py", "speed"],
