@@ -152,7 +152,10 @@ def test_askers_that_are_on_no_grid_are_answered_by_the_tree(change: str) -> Non
 
 @calm
 @given(
-    masks(), st.integers(0, 99), st.sampled_from(["ignore", "cut"]), st.sampled_from([(1.0,), (0.4, 1.5), (3.0, 0.7)])
+    masks(NARROW),
+    st.integers(0, 99),
+    st.sampled_from(["ignore", "cut"]),
+    st.sampled_from([(1.0,), (0.4, 1.5), (3.0, 0.7)]),
 )
 def test_whole_results_are_the_same(mask: np.ndarray, seed: int, holes: str, sizes: tuple[float, ...]) -> None:
     specimen = np.pad(mask, 1)
