@@ -3,6 +3,7 @@
     python benchmarks/distance.py                      every table of docs/benchmarks.md
     python benchmarks/distance.py 2d 1000 4000         sections of these sizes
     python benchmarks/distance.py hostile|3d|memory    the other tables, one at a time
+    python benchmarks/distance.py alone 10000          edge turn after turn, without peers between them: caches are warm
 
 Two rows are marginkit's: *edge* answers what the peers answer (each point of the edge and its nearest tumor point),
 *measure* the whole result (margin, interval, closest pair, profile, classes, pieces, foci). Both are timed with the
@@ -26,7 +27,7 @@ import numpy as np
 from scenes import HOSTILE, Mask, foci_stack, hostile, section, stack
 
 import marginkit as mk
-from marginkit.geometry import bits, compiled
+from marginkit.geometry import bits, compiled, sharing
 from marginkit.geometry.lattice import Lattice, regular_ticks
 
 SPACING = {2: (0.00025, 0.00025), 3: (1.5, 0.4, 0.4)}
@@ -203,11 +204,25 @@ def memory() -> None:
         print(f"| {name} | {found[0][0]:.0f} | {' | '.join(f'{extra:.0f}' for _, extra in found)} |", flush=True)
 
 
+def alone(name: str) -> None:
+    """Print the least milliseconds of fifteen turns, on one thread and on all."""
+    masks, every = made(name), sharing.threads
+    for threads in (1, every):
+        sharing.threads = threads
+        edge = min(timed(with_edge, *masks)[0] for _ in range(15))
+        packing = min(timed(lambda *both: len([bits.pack(mask) for mask in both]), *masks)[0] for _ in range(15))
+        print(f"{name}: {1e3 * edge:.0f} ms on {threads} threads, of that packing {1e3 * packing:.0f}", flush=True)
+
+
 def main(words: list[str]) -> None:
     if words[:1] == ["--help"]:
         return print(__doc__)
     if words[:1] == ["--peak"]:
         return print_peak(*words[1:])
+    if words[:1] == ["alone"]:
+        for name in words[1:] or ["10000", "20000"]:
+            alone(name)
+        return None
     tables = {"2d": ["1000", "4000", "10000", "20000"], "hostile": list(HOSTILE), "3d": ["foci", "stack"], "memory": []}
     for table in words[:1] or tables:
         if table == "memory":
