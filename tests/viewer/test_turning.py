@@ -122,3 +122,26 @@ def test_a_stack_is_measured_again_after_a_stroke(viewer: Any, qtbot: Any) -> No
     settle(panel, qtbot)
     assert np.array_equal(panel.request.inputs.target.data, tumor.data != 0)
     assert panel.outcome.result.value_mm == 0 < before
+
+
+def test_labels_beside_a_drawn_specimen_are_measured_again_after_a_stroke(viewer: Any, qtbot: Any) -> None:
+    """A drawn outline is not followed while one paints: after each stroke all is measured."""
+    panel = opened(viewer)
+    tumor, old = panel.target.layer(), panel.specimen.layer()
+    rows, columns = (np.flatnonzero((old.data != 0).any(axis=axis)) for axis in (1, 0))
+    top, bottom, left, right = rows[0] - 0.5, rows[-1] + 0.5, columns[0] - 0.5, columns[-1] + 0.5
+    box = viewer.add_shapes([[top, left], [top, right], [bottom, right], [bottom, left]], shape_type="polygon")
+    box.scale, box.units = old.scale, old.units
+    panel.specimen.setCurrentText(box.name)
+    before = measured(panel, qtbot).value_mm
+    assert panel.specimen.layer() is box
+    tumor.brush_size = 5
+    row, column = np.rint(panel.outcome.result.closest.edge_px).astype(int)
+    tumor.paint((row - 8, column), 1)
+    settle(panel, qtbot)
+    assert 0 < panel.outcome.result.value_mm <= 8 * 0.025 < before  # the edge is eight pixels away
+    assert panel.outcome.result.margins == answer(panel.request).result.margins
+    assert np.array_equal(panel.request.inputs.target.data, tumor.data == 1)
+    tumor.undo()
+    settle(panel, qtbot)
+    assert panel.outcome.result.value_mm == before
