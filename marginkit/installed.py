@@ -1,4 +1,4 @@
-"""Which version of a package is installed: read off the folder of its record.
+"""Which packages are installed, and in which version: read off the folders of their records.
 
 The surprising thing: the standard library answers the same, and takes a tenth of a small case for it, because it loads
 a parser of e-mail. It is asked wherever folders do not tell: of archives, and of packages that are found in some other
@@ -18,8 +18,8 @@ VERSION = re.compile(rb"^Version: *(\S+)", re.MULTILINE)
 
 def version(name: str) -> str:
     """The version of a package as its metadata say; ``not installed`` where it is not."""
-    folder = (_records(tuple(sys.path)) or {}).get(_key(name))
-    head = None if folder is None else _bytes(folder, "METADATA")
+    folder = (records(tuple(sys.path)) or {}).get(_key(name))
+    head = None if folder is None else text(folder, "METADATA")
     if head is None:
         from importlib import metadata
 
@@ -32,7 +32,7 @@ def version(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def _records(where: tuple[str, ...]) -> dict[str, str] | None:
+def records(where: tuple[str, ...]) -> dict[str, str] | None:
     """Name of package to the folder of its record, the first on the path; None where folders do not tell all."""
     finders = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
     if any(getattr(finder, "__module__", "") != "_frozen_importlib_external" for finder in finders):
@@ -58,8 +58,8 @@ def _key(name: str) -> str:
     return re.sub(r"[-_.]+", "_", name).lower()
 
 
-def _bytes(folder: str, name: str) -> bytes | None:
-    """What a file holds, None where there is none: of an old package the record is itself a file."""
+def text(folder: str, name: str) -> bytes | None:
+    """What a file of a record holds, None where there is none: of an old package the record is itself a file."""
     try:
         with open(os.path.join(folder, name), "rb") as stream:
             return stream.read()

@@ -22,11 +22,11 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from marginkit import installed
 from marginkit.errors import ShelfError
 
 if TYPE_CHECKING:
@@ -174,25 +174,11 @@ def _entry_points() -> Any:
 
 def _announced(where: tuple[str, ...]) -> bool:
     """Whether a package may offer something. The library that knows takes longer to load and to look than a small case
-    to measure; where nothing but plain folders has packages, their texts say as much."""
-    if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
+    to measure; where folders tell of all packages, their texts say as much."""
+    records = installed.records(where)
+    if records is None:
         return True
-    return any(os.path.isfile(place) or _announces(place or ".") for place in where)
-
-
-def _announces(folder: str) -> bool:
-    try:
-        names = [name for name in os.listdir(folder) if name.lower().endswith(("dist-info", "egg-info"))]
-    except OSError:  # not there, or no folder
-        return False
-    for name in names:
-        try:
-            with open(os.path.join(folder, name, "entry_points.txt"), "rb") as file:
-                if b"[marginkit." in file.read():
-                    return True
-        except OSError:
-            continue
-    return False
+    return any(b"[marginkit." in (installed.text(record, "entry_points.txt") or b"") for record in records.values())
 
 
 def _extra_folders(extra: Folders) -> list[Path]:

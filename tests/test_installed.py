@@ -52,5 +52,5 @@ def test_where_folders_do_not_tell_the_standard_library_is_asked(site: Path, mon
     finder = SimpleNamespace(find_distributions=lambda context: [record], find_spec=lambda *_: None)
     monkeypatch.setattr(sys, "path", [str(site)])
     monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
-    installed._records.cache_clear()
+    installed.records.cache_clear()
     assert installed.version("inside") == "4"

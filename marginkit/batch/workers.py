@@ -34,7 +34,7 @@ ALARM: int | None = int(signal.SIGALRM) if hasattr(signal, "SIGALRM") else None 
 # what every case needs, for a server that imports it once for all workers
 PRELOADED = [__name__, "cv2", "jinja2", "shapely", "scipy.ndimage", "marginkit.judging"]
 PRELOADED += ["marginkit.geometry.contour", "marginkit.geometry.neighbours", "marginkit.segmenters.threshold"]
-PRELOADED += [f"marginkit.readers.{name}" for name in ("dicom", "omezarr", "photo", "slide", "tiff", "volume")]
+PRELOADED += [f"marginkit.readers.{name}" for name in ("dicom", "omezarr", "photo", "slide", "volume", "_tiffpicture")]
 PRELOADED += [f"marginkit.reports.{name}" for name in ("geojson", "overlay", "page", "resultjson", "table")]
 LOOK_S = 0.05  # how often Ctrl-C is looked for
 STOPPING = "stopping after the cases that are under way; once more to stop now"

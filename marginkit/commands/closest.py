@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from marginkit.commands.terminal import print_json, print_table, progress, say
 from marginkit.commands.words import Confirm, Json, PixelSize, one_of
-
-if TYPE_CHECKING:
-    from marginkit.tiled import Search
 
 EPILOG = (
     "Example: marginkit closest slide_mask.tif --tumor 2 --specimen 1+2, or of two masks: "
@@ -49,7 +45,8 @@ def closest(
     tiles that can hold the closest pair are decoded, and the bound that proves it is printed. Without MASK, --tumor and
     --specimen are files, FILE or FILE#label=2 as in measure.
     """
-    from marginkit import tiled
+    from marginkit import showing, tiled
+    from marginkit.tiled import told
 
     holes_word = one_of(holes, ("ignore", "cut"), "--holes")
     labels = None if mask is None else [_labels(*pair) for pair in ((tumor, "--tumor"), (specimen, "--specimen"))]
@@ -68,46 +65,18 @@ def closest(
                 holes=holes_word,
                 index=index,
             )
-        show = _indexed(search, as_json) if index_only else _found(search, as_json)
-    show()
-
-
-def _found(search: Search, as_json: bool) -> Callable[[], None]:
-    """What prints the closest pair, once it has been found."""
-    from marginkit import showing
-    from marginkit.tiled import told
-
-    found = search.closest()
-
-    def show() -> None:
-        for note in found.notes:
-            say(note)
+        found = search.indexed() if index_only else search.closest()
+    for note in found.notes:
+        say(note)
+    if isinstance(found, tiled.Indexed):
         if as_json:
-            print_json(told.document(found))
+            print_json(told.document_of_index(found))
         else:
-            print_table(showing.table(("", ""), told.rows(found), found.name))
-
-    return show
-
-
-def _indexed(search: Search, as_json: bool) -> Callable[[], None]:
-    """What prints how the index was had."""
-    from pathlib import Path
-
-    from marginkit.tiled import told
-
-    made = search.indexed()
-
-    def show() -> None:
-        for note in made.notes:
-            say(note)
-        if as_json:
-            print_json(told.document_of_index(made))
-        else:
-            how = "was made" if made.index == "made" else "is there"
-            say(f"{made.name}: the index of {made.tiles} tiles {how}: {Path(made.file).name}")
-
-    return show
+            say(told.of_index(found))
+    elif as_json:
+        print_json(told.document(found))
+    else:
+        print_table(showing.table(("", ""), told.rows(found), found.name))
 
 
 def _labels(text: str, option: str) -> tuple[int, ...]:

@@ -156,10 +156,6 @@ class LatticeScene:
         """The specimen's connected parts."""
         return self._pieces
 
-    def edge_points_px(self, faces: Ints) -> Floats:
-        """(m, ndim) corners of some faces, each once, in array order, index units."""
-        return self._find_edge_points(faces)[0].points_px
-
     def _edge_points(self, faces: Ints) -> tuple[Points, Ints]:
         """(m, ndim) corners of some faces without repeats, index units; and which one each face's corners are."""
         asked, answer = self._last_edge_points

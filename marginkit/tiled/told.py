@@ -49,8 +49,14 @@ def document_of_index(made: Indexed) -> dict[str, Any]:
     }
 
 
-def rows(found: Found) -> Iterator[tuple[str, str]]:
+def of_index(made: Indexed) -> str:
     """The same in words."""
+    how = "was made" if made.index == "made" else "is there"
+    return f"{made.name}: the index of {made.tiles} tiles {how}: {Path(made.file).name}"
+
+
+def rows(found: Found) -> Iterator[tuple[str, str]]:
+    """All that was found, in words."""
     margin = found.margin
     if found.tumor_name:
         yield "tumor", found.tumor_name

@@ -80,13 +80,6 @@ class Request:
         mine, theirs = self.regions, other.regions
         return plain and mine.keys() == theirs.keys() and all(_same(mine[name], theirs[name]) for name in mine)
 
-    def same_but_target(self, other: Request) -> bool:
-        """Whether another request has the same specimen with the same edge, names and pixels."""
-        if self.options != other.options or self.inputs.spacing_mm != other.inputs.spacing_mm:
-            return False
-        mine, theirs = ({k: v for k, v in one.regions.items() if k != one.inputs.region} for one in (self, other))
-        return mine.keys() == theirs.keys() and all(_same(mine[name], theirs[name]) for name in mine)
-
 
 def _same(one: Region, other: Region) -> bool:
     if (one.kind, one.spacing_mm, one.origin_px) != (other.kind, other.spacing_mm, other.origin_px):

@@ -48,25 +48,19 @@ static double sample(const Field *field, int64_t i, int64_t j) {
     return field->level + (x < field->level ? -NUDGE : NUDGE);
 }
 
-static ALWAYS_INLINE uint64_t word_of_floats(const float *x, float least) {
-    int32_t number = 0;
-    uint8_t bytes[64];
-    for (int k = 0; k < 64; k++) number += x[k] >= least;
-    if (number == 0) return 0;
-    if (number == 64) return ~(uint64_t)0;
-    for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least;
-    return packed_bytes(bytes);
-}
-
-static ALWAYS_INLINE uint64_t word_of_doubles(const double *x, double least) {
-    int32_t number = 0;
-    uint8_t bytes[64];
-    for (int k = 0; k < 64; k++) number += x[k] >= least;
-    if (number == 0) return 0;
-    if (number == 64) return ~(uint64_t)0;
-    for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least;
-    return packed_bytes(bytes);
-}
+/* Which of 64 numbers are at least as large as one: they are counted first, since most are alike. */
+#define WORD_OF(name, type) \
+    static ALWAYS_INLINE uint64_t name(const type *x, type least) { \
+        int32_t number = 0; \
+        uint8_t bytes[64]; \
+        for (int k = 0; k < 64; k++) number += x[k] >= least; \
+        if (number == 0) return 0; \
+        if (number == 64) return ~(uint64_t)0; \
+        for (int k = 0; k < 64; k++) bytes[k] = x[k] >= least; \
+        return packed_bytes(bytes); \
+    }
+WORD_OF(word_of_floats, float)
+WORD_OF(word_of_doubles, double)
 
 /* Which of 64 samples are inside, from column j on, all of them held. */
 static ALWAYS_INLINE uint64_t word_from(const Field *field, const void *row, int64_t j) {
